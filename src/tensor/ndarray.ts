@@ -1,0 +1,90 @@
+/** Dense arrays in host memory, and the element types that tensors have. */
+
+/** Element types. `float16` and `bfloat16` hold their bits in a Uint16Array, `bool` holds 0 or 1 in a Uint8Array. */
+export type DType =
+  | "float32"
+  | "float64"
+  | "float16"
+  | "bfloat16"
+  | "int8"
+  | "uint8"
+  | "int16"
+  | "uint16"
+  | "int32"
+  | "uint32"
+  | "int64"
+  | "uint64"
+  | "bool"
+
+export interface TypedArrays {
+  float32: Float32Array
+  float64: Float64Array
+  float16: Uint16Array
+  bfloat16: Uint16Array
+  int8: Int8Array
+  uint8: Uint8Array
+  int16: Int16Array
+  uint16: Uint16Array
+  int32: Int32Array
+  uint32: Uint32Array
+  int64: BigInt64Array
+  uint64: BigUint64Array
+  bool: Uint8Array
+}
+
+export type TypedArray = TypedArrays[DType]
+
+/** A dense, row-major array: `data.length` is the product of `shape`. A scalar has shape `[]`. */
+export interface NdArray<D extends DType = DType> {
+  shape: number[]
+  dtype: D
+  data: TypedArrays[D]
+}
+
+const constructors: { [D in DType]: new (source: number | ArrayLike<never>) => TypedArrays[D] } = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+  bool: Uint8Array,
+}
+
+/** Number of elements of a shape. */
+export function sizeOf(shape: readonly number[]): number {
+  let size = 1
+  for (const dim of shape) size *= dim
+  return size
+}
+
+/** Bytes that one element takes. */
+export function bytesPerElement(dtype: DType): number {
+  return (constructors[dtype] as unknown as { BYTES_PER_ELEMENT: number }).BYTES_PER_ELEMENT
+}
+
+/** A zero-filled array. */
+export function zeros<D extends DType = "float32">(shape: readonly number[], dtype?: D): NdArray<D> {
+  const type = (dtype ?? "float32") as D
+  return { shape: [...shape], dtype: type, data: new constructors[type](sizeOf(shape)) }
+}
+
+/** An array with the given values. Throws a RangeError if their number does not fit the shape. */
+export function ndarray<D extends DType = "float32">(
+  values: ArrayLike<number> | TypedArrays[D],
+  shape: readonly number[] = [values.length],
+  dtype?: D,
+): NdArray<D> {
+  const type = (dtype ?? "float32") as D
+  if (values.length !== sizeOf(shape)) {
+    throw new RangeError(`ndarray: ${values.length} values do not fill shape [${shape.join(", ")}]`)
+  }
+  const data = values instanceof constructors[type] ? values : new constructors[type](values as ArrayLike<never>)
+  return { shape: [...shape], dtype: type, data }
+}

@@ -1,0 +1,13 @@
+import { defineConfig } from "tsdown"
+
+export default defineConfig({
+  entry: ["src/**/*.ts", "!src/**/*.test.ts"],
+  unbundle: true, // dist/ mirrors src/: workers are found by path, commands load only what they need
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  dts: true,
+  sourcemap: true,
+  clean: true,
+  logLevel: "warn",
+})
