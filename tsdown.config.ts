@@ -6,6 +6,7 @@ export default defineConfig({
   format: "esm",
   platform: "node",
   target: "node20",
+  fixedExtension: false, // .js, as the package is ESM
   dts: true,
   sourcemap: true,
   clean: true,

@@ -33,6 +33,13 @@ test("uniform, integer and normal have the right moments", () => {
   expect(mean(() => random.integer(10))).toBeCloseTo(4.5, 1)
   expect(mean(() => random.normal(1, 2))).toBeCloseTo(1, 1)
   expect(mean(() => random.normal() ** 2)).toBeCloseTo(1, 1)
+  const filled = new Float32Array(n + 1)
+  random.fillNormal(filled, 3, 0.5)
+  let at = 0
+  expect(mean(() => filled[at++]!)).toBeCloseTo(3, 1)
+  at = 0
+  expect(mean(() => (filled[at++]! - 3) ** 2)).toBeCloseTo(0.25, 2)
+  expect(filled[n]).toBeGreaterThan(0)
 })
 
 test("permutation holds every number once", () => {

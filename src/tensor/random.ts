@@ -106,6 +106,20 @@ export class Random {
     return mean + std * radius * Math.cos(2 * Math.PI * this.uniform())
   }
 
+  /**
+   * Fills an array with normal deviates, two from each pair of 32-bit draws: four times as fast as `normal`, and fine
+   * enough for float32.
+   */
+  fillNormal(values: Float32Array, mean = 0, std = 1): void {
+    const unit = 2 ** -32
+    for (let i = 0; i < values.length; i += 2) {
+      const radius = std * Math.sqrt(-2 * Math.log((this.uint32() + 1) * unit))
+      const angle = 2 * Math.PI * unit * this.uint32()
+      values[i] = mean + radius * Math.cos(angle)
+      if (i + 1 < values.length) values[i + 1] = mean + radius * Math.sin(angle)
+    }
+  }
+
   /** A shuffled list of 0 .. length - 1 (Fisher and Yates). */
   permutation(length: number): Uint32Array {
     const order = Uint32Array.from({ length }, (_, i) => i)

@@ -1,0 +1,56 @@
+/** Reverse-mode differentiation: the backward pass as more nodes of the same graph. */
+
+import { topologicalOrder } from "../tensor/graph.ts"
+import { zeros } from "../tensor/ndarray.ts"
+import { add, broadcastTo } from "../tensor/ops/index.ts"
+import { constant, type Node, type Tensor, withScope } from "../tensor/tensor.ts"
+
+/**
+ * The gradients of a scalar with respect to some tensors, summed over all their uses. A tensor that the scalar does not
+ * depend on has gradient zero.
+ * Throws a RangeError if `loss` is no scalar, an Error that names the path if an operator on it has no gradient.
+ */
+export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
+  if (loss.rank !== 0) throw new RangeError(`gradients: the loss must be a scalar, got ${loss}`)
+  const order = topologicalOrder([loss])
+  const needed = dependents(order, wrt)
+  const cotangents = new Map<Tensor, Tensor>([[loss, constant(1)]])
+  const isTarget = new Set(wrt)
+  for (const node of order.reverse()) {
+    if (!needed.has(node)) continue
+    const outputGradients = node.outputs.map((y) => cotangents.get(y))
+    if (outputGradients.every((dy) => dy === undefined)) continue
+    if (node.inputs.length === 0) continue
+    if (!node.op.gradient)
+      throw new Error(`gradients: ${node.op.name} has no gradient; on the path ${pathTo(node, needed)}`)
+    const inputGradients = withScope(node.scope, () =>
+      node.op.gradient!(node.inputs, node.outputs, outputGradients, node.attributes),
+    )
+    node.inputs.forEach((x, i) => {
+      const dx = inputGradients[i]
+      if (dx === undefined || !(needed.has(x.node) || isTarget.has(x))) return
+      const sum = cotangents.get(x)
+      cotangents.set(x, sum ? withScope(x.node.scope, () => add(sum, dx)) : dx)
+    })
+  }
+  return wrt.map((x) => cotangents.get(x) ?? broadcastTo(constant(zeros([])), x))
+}
+
+/** The nodes through which the targets act, the targets' own included. */
+function dependents(order: readonly Node[], wrt: readonly Tensor[]): Set<Node> {
+  const targets = new Set(wrt.map((x) => x.node))
+  const needed = new Set<Node>()
+  for (const node of order) {
+    if (targets.has(node) || node.inputs.some((x) => needed.has(x.node))) needed.add(node)
+  }
+  return needed
+}
+
+/** The operators from a node down to the leaf that needs a gradient, for messages. */
+function pathTo(node: Node, needed: ReadonlySet<Node>): string {
+  const names: string[] = []
+  for (let at: Node | undefined = node; at; at = at.inputs.find((x) => needed.has(x.node))?.node) {
+    names.push(at.scope ? `${at.op.name} (${at.scope})` : at.op.name)
+  }
+  return names.join(" <- ")
+}

@@ -1,0 +1,55 @@
+/** `convnext models`: what can be built. */
+
+import { z } from "zod"
+import { nearestNames, UsageError } from "../../tensor/errors.ts"
+import { defineCommand } from "../command.ts"
+import { loadLibrary, type ModelInfo } from "../library.ts"
+import { formatCount, formatTable } from "../table.ts"
+
+export default defineCommand({
+  options: z.object({
+    filter: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ placeholder: "FILTER", description: "Name or pattern, for example 'convnextv2*'" }),
+  }),
+  positionals: ["filter"],
+  examples: [
+    ["convnext models", "All models"],
+    ["convnext models 'convnext*'", "One family; the quotes keep the shell from reading the star"],
+    ["convnext models --json", "For a program"],
+  ],
+  async run({ filter }) {
+    const { listModels } = await loadLibrary()
+    const models = listModels(filter)
+    if (filter !== undefined && models.length === 0) {
+      const names = listModels().map(({ name }) => name)
+      const near = nearestNames(filter, names)
+      throw new UsageError(
+        `no model matches ${filter}${near.length > 0 ? `; near are ${near.join(", ")}` : ""}; convnext models lists all`,
+      )
+    }
+    return { json: models, text: () => modelTable(models) }
+  },
+})
+
+/** One line for each model. */
+export function modelTable(models: readonly ModelInfo[]): string {
+  return formatTable(
+    [
+      { header: "model" },
+      { header: "family" },
+      { header: "parameters", align: "right" },
+      { header: "MACs", align: "right" },
+      { header: "input", align: "right" },
+    ],
+    models.map(({ name, family, parameters, macs, inputSize }) => [
+      name,
+      family,
+      formatCount(parameters),
+      formatCount(macs),
+      inputSize.join("x"),
+    ]),
+  )
+}

@@ -1,0 +1,109 @@
+/** The built program, run as people run it. */
+
+import { type ChildProcess, execFile, spawn } from "node:child_process"
+import { once } from "node:events"
+import { readFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { fileURLToPath } from "node:url"
+import { describe, expect, test } from "vitest"
+import { commands } from "./commands/index.ts"
+
+const program = fileURLToPath(new URL("../../bin/convnext.js", import.meta.url))
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"))
+
+interface Outcome {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+function convnext(...argv: string[]): Promise<Outcome> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program, ...argv], { cwd: tmpdir() }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    )
+  })
+}
+
+test("--help lists every command, --version is that of the package", async () => {
+  const { code, stdout, stderr } = await convnext("--help")
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+  for (const { name, summary } of commands) expect(stdout).toMatch(new RegExp(`  ${name} +${summary}`))
+  expect(await convnext()).toMatchObject({ code: 0, stdout })
+  expect(await convnext("--version")).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" })
+})
+
+test.each(commands)("$name --help shows its usage and examples", async ({ name, summary }) => {
+  const { code, stdout, stderr } = await convnext(name, "--help")
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+  expect(stdout.startsWith(`${summary}.`)).toBe(true)
+  expect(stdout).toContain(`Usage: convnext ${name}`)
+  expect(stdout).toMatch(new RegExp(`Examples\n  # .+\n  convnext ${name}`))
+})
+
+describe("a wrong call ends with 2 and one line on stderr", () => {
+  test.each([
+    [["trian"], "unknown command trian, did you mean train?"],
+    [["xyzzyxyzzy"], "unknown command xyzzyxyzzy; see convnext --help"],
+    [["--hepl"], "unknown option --hepl, did you mean --help?"],
+    [["train", "--epoch", "3"], "unknown option --epoch, did you mean --epochs?"],
+    [["train", "--lr", "abc"], '--lr must be a number above 0, got "abc"'],
+    [["train", "--epochs=0"], "--epochs must be a whole number at least 1, got 0"],
+    [["train", "a", "b"], 'unexpected argument "b"; the usage is: convnext train [DATA]'],
+    [["eval", "runs/a"], "DATA is missing"],
+    [["predict", "runs/a"], "FILE is missing"],
+    [["help", "trian"], "did you mean train?"],
+  ])("%j", async (argv, message) => {
+    const { code, stdout, stderr } = await convnext(...argv)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" })
+    expect(stderr).toMatch(/^convnext: [^\n]+\n$/)
+    expect(stderr).toContain(message)
+  })
+})
+
+test("a file that is missing ends with 1; --debug shows where the error arose", async () => {
+  const { code, stdout, stderr } = await convnext("train", "--config", "missing.yaml")
+  expect({ code, stdout, stderr }).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: "convnext: there is no file or folder missing.yaml\n",
+  })
+  expect((await convnext("train", "--config", "missing.yaml", "--debug")).stderr).toMatch(/ENOENT[^]*\n +at /)
+})
+
+test("a reader that closes the pipe is no error", async () => {
+  const child = spawn(process.execPath, [program, "train", "--help"], { stdio: ["ignore", "pipe", "pipe"] })
+  child.stdout.destroy()
+  const errors: Buffer[] = []
+  child.stderr.on("data", (chunk) => errors.push(chunk))
+  expect(await once(child, "close")).toEqual([0, null])
+  expect(Buffer.concat(errors).toString()).toBe("")
+})
+
+describe.skipIf(process.platform === "win32")("signals", () => {
+  /** A program that goes on for a minute after it was told to stop. */
+  function stubborn(): ChildProcess {
+    const signals = new URL("../../dist/cli/signals.js", import.meta.url)
+    const source = `
+      const { listenForStop } = await import("${signals}")
+      const stop = listenForStop(() => console.log("first"), () => console.log("second"))
+      setTimeout(() => {}, 60_000)
+      stop.signal.addEventListener("abort", () => console.log("aborted", stop.exitCode()))
+      console.log("ready")`
+    return spawn(process.execPath, ["--input-type=module", "-e", source], { stdio: ["ignore", "pipe", "inherit"] })
+  }
+
+  test.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)("the first %s asks to stop, the second exits with %i", async (signal, exitCode) => {
+    const child = stubborn()
+    let output = ""
+    child.stdout!.on("data", (chunk) => {
+      output += chunk
+      if (output === "ready\n" || output.endsWith(`aborted ${exitCode}\n`)) child.kill(signal)
+    })
+    expect(await once(child, "close")).toEqual([exitCode, null])
+    expect(output).toBe(`ready\nfirst\naborted ${exitCode}\nsecond\n`)
+  })
+})

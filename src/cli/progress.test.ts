@@ -1,0 +1,41 @@
+import { expect, test } from "vitest"
+import type { EpochRecord } from "../train/record.ts"
+import { epochLine, lineProgress, startLine } from "./progress.ts"
+
+const record: EpochRecord = {
+  epoch: 3,
+  step: 30,
+  trainLoss: 1.23456,
+  valLoss: 1.1,
+  top1: 0.8125,
+  top5: 0.99,
+  lr: 1e-3,
+  gradNorm: 2,
+  imagesPerSecond: 431.7,
+  waitShare: 0.01,
+  memoryBytes: 1e9,
+  seconds: 83.2,
+}
+const start = { folder: "runs/a", model: "convnext_tiny", parameters: 28_589_128, epochs: 10, stepsPerEpoch: 5 }
+
+test("an epoch is one line", () => {
+  expect(epochLine(record, 10)).toBe("epoch  3/10  loss 1.2346, val 1.1000  top-1 81.3%  432 images/s  1 min 23 s")
+})
+
+test("the start says what is trained, and where a resumed run goes on", () => {
+  expect(startLine({ ...start, firstEpoch: 1 })).toBe(
+    "training convnext_tiny (28.6M parameters) for 10 epochs of 5 steps in runs/a",
+  )
+  expect(startLine({ ...start, firstEpoch: 4 })).toContain("for epochs 4 to 10 of 5 steps")
+})
+
+test("without a terminal, steps are silent", () => {
+  const lines: string[] = []
+  const progress = lineProgress((line) => lines.push(line))
+  progress.start({ ...start, firstEpoch: 1 })
+  progress.step({ epoch: 1, step: 1, loss: 2, imagesPerSecond: 3 })
+  progress.epoch(record)
+  progress.message("skipped 1 file")
+  progress.stop()
+  expect(lines).toEqual([startLine({ ...start, firstEpoch: 1 }), epochLine(record, 10), "skipped 1 file"])
+})

@@ -1,0 +1,268 @@
+/** Writes a graph as an ONNX model. */
+
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf"
+import { symbolOf } from "../../tensor/dim.ts"
+import { type Graph, graphInputs, inputName, topologicalOrder } from "../../tensor/graph.ts"
+import { bytesPerElement, type DType, type NdArray } from "../../tensor/ndarray.ts"
+import type { Node, OnnxAttribute, OnnxAttributes, OnnxBuilder, Tensor } from "../../tensor/tensor.ts"
+import {
+  AttributeProto_AttributeType,
+  type AttributeProtoSchema,
+  ModelProtoSchema,
+  type NodeProtoSchema,
+  TensorProto_DataLocation,
+  TensorProto_DataType,
+  type TensorProtoSchema,
+  type ValueInfoProtoSchema,
+} from "./onnx_pb.ts"
+
+/** Version of the standard operator set that models are written for, and of the file format. */
+export const OPSET = 21
+const IR_VERSION = 10n
+
+/** The blocked convolutions of ONNX Runtime's CPU provider. */
+export const NCHWC_DOMAIN = "com.microsoft.nchwc"
+
+export interface EncodeOptions {
+  /** Name of the graph. */
+  name: string
+  /** Values of inputs that become part of the model. The other inputs are fed at each run. */
+  initializers?: Readonly<Record<string, NdArray>>
+  /**
+   * Put initializers of at least this many bytes outside of the model. Default: none. A model holds at most 2 GB itself.
+   */
+  externalFrom?: number
+  /** Key and value pairs for the model's metadata. */
+  metadata?: Readonly<Record<string, string>>
+}
+
+export interface EncodedModel {
+  /** The ModelProto, in protobuf's binary form. */
+  model: Uint8Array
+  /** Bytes that lie outside of the model, by the location that the model names. */
+  external: Record<string, Uint8Array>
+}
+
+type NodeInit = MessageInitShape<typeof NodeProtoSchema>
+type TensorInit = MessageInitShape<typeof TensorProtoSchema>
+type AttributeInit = MessageInitShape<typeof AttributeProtoSchema>
+
+const dataTypes: { [D in DType]: TensorProto_DataType } = {
+  float32: TensorProto_DataType.FLOAT,
+  float64: TensorProto_DataType.DOUBLE,
+  float16: TensorProto_DataType.FLOAT16,
+  bfloat16: TensorProto_DataType.BFLOAT16,
+  int8: TensorProto_DataType.INT8,
+  uint8: TensorProto_DataType.UINT8,
+  int16: TensorProto_DataType.INT16,
+  uint16: TensorProto_DataType.UINT16,
+  int32: TensorProto_DataType.INT32,
+  uint32: TensorProto_DataType.UINT32,
+  int64: TensorProto_DataType.INT64,
+  uint64: TensorProto_DataType.UINT64,
+  bool: TensorProto_DataType.BOOL,
+}
+
+/** Encodes a graph. The outputs keep their names; the inputs are those that `initializers` does not give. */
+export function encodeOnnx(
+  graph: Graph,
+  { name, initializers = {}, externalFrom, metadata = {} }: EncodeOptions,
+): EncodedModel {
+  const encoder = new Encoder(externalFrom ?? Number.POSITIVE_INFINITY)
+  const inputs = graphInputs(graph)
+  for (const [inputName, x] of inputs) encoder.name(x, inputName)
+  for (const [outputName, x] of Object.entries(graph)) encoder.reserve(x, outputName)
+  for (const node of topologicalOrder(Object.values(graph))) encoder.add(node)
+  for (const [outputName, x] of Object.entries(graph)) encoder.ensureOutput(outputName, x)
+
+  const fed = [...inputs].filter(([inputName]) => initializers[inputName] === undefined)
+  for (const [inputName] of inputs) {
+    const value = initializers[inputName]
+    if (value) encoder.initializer(inputName, value)
+  }
+  const model = create(ModelProtoSchema, {
+    irVersion: IR_VERSION,
+    producerName: "convnext",
+    opsetImport: [
+      { domain: "", version: BigInt(OPSET) },
+      ...[...encoder.domains].map((domain) => ({ domain, version: 1n })),
+    ],
+    metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+    graph: {
+      name,
+      node: encoder.protoNodes,
+      initializer: encoder.initializers,
+      input: fed.map(([inputName, x]) => valueInfo(inputName, x)),
+      output: Object.entries(graph).map(([outputName, x]) => valueInfo(outputName, x)),
+    },
+  })
+  return { model: toBinary(ModelProtoSchema, model), external: encoder.external }
+}
+
+function valueInfo(name: string, x: Tensor): MessageInitShape<typeof ValueInfoProtoSchema> {
+  const dim = x.shape.map((d) => ({
+    value: symbolOf(d)
+      ? { case: "dimParam" as const, value: String(d) }
+      : { case: "dimValue" as const, value: BigInt(d) },
+  }))
+  return {
+    name,
+    type: { value: { case: "tensorType", value: { elemType: dataTypes[x.dtype], shape: { dim } } } },
+  }
+}
+
+/** Collects the nodes and constants of one model and gives every value a name that says where it comes from. */
+class Encoder implements OnnxBuilder {
+  readonly protoNodes: NodeInit[] = []
+  readonly initializers: TensorInit[] = []
+  readonly external: Record<string, Uint8Array> = {}
+  readonly domains = new Set<string>()
+  readonly #externalFrom: number
+  readonly #names = new Map<Tensor, string>()
+  readonly #reserved = new Map<Tensor, string>()
+  readonly #used = new Set<string>()
+  readonly #counts = new Map<string, number>()
+  readonly #constants = new Map<string, string>()
+  #scope = ""
+
+  constructor(externalFrom: number) {
+    this.#externalFrom = externalFrom
+  }
+
+  /** Fixes the name of a value. */
+  name(x: Tensor, name: string): void {
+    this.#names.set(x, name)
+    this.#used.add(name)
+  }
+
+  /** The name that a value will have once it is computed: outputs keep the names that the graph gives them. */
+  reserve(x: Tensor, name: string): void {
+    this.#used.add(name)
+    if (!this.#names.has(x) && !this.#reserved.has(x)) this.#reserved.set(x, name)
+  }
+
+  add(node: Node): void {
+    if (inputName(node.outputs[0]!) !== undefined) return
+    if (!node.op.onnx) throw new Error(`encodeOnnx: ${node.op.name} has no ONNX form; decompose it first`)
+    this.#scope = node.scope
+    const inputs = node.inputs.map((x) => this.#names.get(x)!)
+    const result = node.op.onnx(this, inputs, node.attributes, node)
+    const names = typeof result === "string" ? [result] : result
+    node.outputs.forEach((x, i) => {
+      const reserved = this.#reserved.get(x)
+      this.#names.set(x, reserved === undefined ? names[i]! : this.#rename(names[i]!, reserved))
+    })
+  }
+
+  /** Adds a copy where an output is an input, a constant, or another output too. */
+  ensureOutput(name: string, x: Tensor): void {
+    const computed = this.#names.get(x)!
+    if (computed === name) return
+    this.protoNodes.push({ opType: "Identity", name: `${name}/Identity`, input: [computed], output: [name] })
+  }
+
+  node(type: string, inputs: readonly string[], attributes: OnnxAttributes = {}, domain = ""): string {
+    return this.nodes(type, inputs, attributes, 1, domain)[0]!
+  }
+
+  nodes(type: string, inputs: readonly string[], attributes: OnnxAttributes, outputs: number, domain = ""): string[] {
+    if (domain) this.domains.add(domain)
+    const name = this.#unique(this.#scope ? `${this.#scope}/${type}` : type)
+    const output = Array.from({ length: outputs }, (_, i) => this.#unique(i === 0 ? `${name}:out` : `${name}:out${i}`))
+    this.protoNodes.push({
+      opType: type,
+      name,
+      domain,
+      input: [...inputs],
+      output,
+      attribute: Object.entries(attributes).flatMap(([key, value]) =>
+        value === undefined ? [] : [attribute(key, value)],
+      ),
+    })
+    return output
+  }
+
+  ints(values: readonly number[]): string {
+    return this.#shared(`ints:${values.join(",")}`, () => ({
+      shape: [values.length],
+      dtype: "int64",
+      data: BigInt64Array.from(values, BigInt),
+    }))
+  }
+
+  scalar(value: number, dtype: DType = "float32"): string {
+    return this.#shared(`${dtype}:${Object.is(value, -0) ? "-0" : value}`, () => {
+      const data = dtype === "float64" ? Float64Array.of(value) : Float32Array.of(value)
+      return { shape: [], dtype, data }
+    })
+  }
+
+  constant(value: NdArray): string {
+    if (value.shape.length === 0 && value.dtype === "float32") return this.scalar(Number(value.data[0]))
+    const name = this.#unique("constant")
+    this.initializer(name, value)
+    return name
+  }
+
+  initializer(name: string, { shape, dtype, data }: NdArray): void {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length * bytesPerElement(dtype))
+    const tensor: TensorInit = { name, dims: shape.map(BigInt), dataType: dataTypes[dtype] }
+    if (bytes.length < this.#externalFrom) {
+      this.initializers.push({ ...tensor, rawData: bytes })
+      return
+    }
+    this.external[name] = bytes
+    const externalData = [
+      { key: "location", value: name },
+      { key: "offset", value: "0" },
+      { key: "length", value: String(bytes.length) },
+    ]
+    this.initializers.push({ ...tensor, dataLocation: TensorProto_DataLocation.EXTERNAL, externalData })
+  }
+
+  #shared(key: string, make: () => NdArray): string {
+    let name = this.#constants.get(key)
+    if (name === undefined) {
+      name = this.#unique(`constant/${key}`)
+      this.initializer(name, make())
+      this.#constants.set(key, name)
+    }
+    return name
+  }
+
+  #unique(name: string): string {
+    let candidate = name
+    while (this.#used.has(candidate)) {
+      const count = (this.#counts.get(name) ?? 0) + 1
+      this.#counts.set(name, count)
+      candidate = `${name}_${count}`
+    }
+    this.#used.add(candidate)
+    return candidate
+  }
+
+  /** Renames an output of the node that was just added; constants keep their name. */
+  #rename(from: string, to: string): string {
+    for (let i = this.protoNodes.length - 1; i >= 0; i--) {
+      const output = this.protoNodes[i]!.output!
+      const at = output.indexOf(from)
+      if (at < 0) continue
+      output[at] = to
+      // Nodes that the same operator added after it may read it already.
+      for (const later of this.protoNodes.slice(i + 1)) later.input = later.input!.map((x) => (x === from ? to : x))
+      return to
+    }
+    return from
+  }
+}
+
+function attribute(name: string, value: OnnxAttribute): AttributeInit {
+  if (typeof value === "string") {
+    // A cast names its target by a data type.
+    if (name === "to") return { name, type: AttributeProto_AttributeType.INT, i: BigInt(dataTypes[value as DType]) }
+    return { name, type: AttributeProto_AttributeType.STRING, s: new TextEncoder().encode(value) }
+  }
+  if (typeof value === "number") return { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) }
+  if ("float" in value) return { name, type: AttributeProto_AttributeType.FLOAT, f: value.float }
+  return { name, type: AttributeProto_AttributeType.INTS, ints: value.map(BigInt) }
+}

@@ -1,0 +1,35 @@
+/** Computes what is the same only once. */
+
+import { type Graph, isLeaf, rewrite } from "../../tensor/graph.ts"
+import { type Node, scalarValue, type Tensor } from "../../tensor/tensor.ts"
+
+/** Merges nodes that apply the same operator with the same attributes to the same tensors. */
+export function mergeCommonSubexpressions(graph: Graph): Graph {
+  const numbers = new Map<Tensor, number>()
+  const seen = new Map<string, readonly Tensor[]>()
+  const numberOf = (x: Tensor): number => {
+    let number = numbers.get(x)
+    if (number === undefined) {
+      number = numbers.size
+      numbers.set(x, number)
+    }
+    return number
+  }
+  return rewrite(graph, (node, inputs) => {
+    const key = keyOf(node, inputs.map(numberOf))
+    if (key === undefined) return undefined
+    const known = seen.get(key)
+    if (known) return known
+    const outputs = inputs.every((x, i) => x === node.inputs[i]) ? node.outputs : node.op.apply(inputs, node.attributes)
+    seen.set(key, outputs)
+    return outputs
+  })
+}
+
+function keyOf(node: Node, inputs: readonly number[]): string | undefined {
+  if (isLeaf(node)) {
+    const value = scalarValue(node.outputs[0]!)
+    return value === undefined ? undefined : `scalar ${Object.is(value, -0) ? "-0" : value}`
+  }
+  return `${node.op.name}(${inputs.join(",")})${JSON.stringify(node.attributes)}`
+}

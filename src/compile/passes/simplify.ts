@@ -1,0 +1,78 @@
+/** Algebraic identities. */
+
+import { sameShape } from "../../tensor/dim.ts"
+import { type Graph, rewrite } from "../../tensor/graph.ts"
+import { arithmetic } from "../../tensor/ops/elementwise.ts"
+import { mul, sub } from "../../tensor/ops/index.ts"
+import { applies, constant, type Node, scalarValue, type Tensor } from "../../tensor/tensor.ts"
+
+type Identity = (a: Tensor, b: Tensor) => Tensor | undefined
+
+const identities = new Map<unknown, Identity>([
+  [arithmetic.add, (a, b) => (isZero(b) ? a : isZero(a) ? b : addNegated(a, b))],
+  [arithmetic.sub, (a, b) => (isZero(b) ? a : undefined)],
+  [arithmetic.mul, multiply],
+  [arithmetic.div, (a, b) => divideByScalar(a, b)],
+])
+
+const isZero = (x: Tensor) => scalarValue(x) === 0
+const isOne = (x: Tensor) => scalarValue(x) === 1
+
+/** x 0 -> stays (NaN and infinity count), x 1 -> x, (x s) t -> x (s t). */
+function multiply(a: Tensor, b: Tensor): Tensor | undefined {
+  if (isOne(b)) return a
+  if (isOne(a)) return b
+  const [x, s] = scalarValue(a) === undefined ? [a, scalarValue(b)] : [b, scalarValue(a)]
+  if (s === undefined) return undefined
+  const inner = scaled(x)
+  return inner ? mul(inner.x, inner.scale * s) : undefined
+}
+
+/** x / s -> x (1 / s) where that is exact. */
+function divideByScalar(a: Tensor, b: Tensor): Tensor | undefined {
+  const s = scalarValue(b)
+  if (s === undefined) return undefined
+  if (s === 1) return a
+  return s !== 0 && Number.isInteger(Math.log2(Math.abs(s))) ? mul(a, 1 / s) : undefined
+}
+
+/** a + (-b) -> a - b, (-a) + b -> b - a. */
+function addNegated(a: Tensor, b: Tensor): Tensor | undefined {
+  if (applies(b.node, arithmetic.neg)) return sub(a, b.node.inputs[0]!)
+  if (applies(a.node, arithmetic.neg)) return sub(b, a.node.inputs[0]!)
+  return undefined
+}
+
+/** The factors of x times a scalar. */
+function scaled(x: Tensor): { x: Tensor; scale: number } | undefined {
+  if (applies(x.node, arithmetic.neg)) return { x: x.node.inputs[0]!, scale: -1 }
+  if (!applies(x.node, arithmetic.mul)) return undefined
+  const [a, b] = x.node.inputs as [Tensor, Tensor]
+  const scale = scalarValue(b) ?? scalarValue(a)
+  return scale === undefined ? undefined : { x: scalarValue(b) === undefined ? b : a, scale }
+}
+
+/** Applies identities of arithmetic with scalars: neutral elements, products of two scalars, sums with a negative. */
+export function simplify(graph: Graph): Graph {
+  return rewrite(graph, (node, inputs) => {
+    const identity = identities.get(node.op)
+    if (!identity) return undefined
+    const [a, b] = inputs as [Tensor, Tensor]
+    const folded = foldScalars(node, a, b)
+    if (folded) return folded
+    const result = identity(a, b)
+    if (!result) return undefined
+    // A scalar that is dropped may have been the smaller operand only; the shape must not change.
+    return sameShape(result.shape, node.outputs[0]!.shape) ? result : undefined
+  })
+}
+
+function foldScalars(node: Node, a: Tensor, b: Tensor): Tensor | undefined {
+  const x = scalarValue(a)
+  const y = scalarValue(b)
+  if (x === undefined || y === undefined) return undefined
+  if (applies(node, arithmetic.add)) return constant(x + y)
+  if (applies(node, arithmetic.sub)) return constant(x - y)
+  if (applies(node, arithmetic.mul)) return constant(x * y)
+  return constant(x / y)
+}

@@ -1,0 +1,318 @@
+/** A model: a network with weights, that runs on a device. */
+
+import { evaluation } from "../nn/module.ts"
+import { type Backend, backendFor } from "../runtime/backend.ts"
+import { Program } from "../runtime/program.ts"
+import { printShape } from "../tensor/dim.ts"
+import { InputError, UsageError } from "../tensor/errors.ts"
+import type { NdArray } from "../tensor/ndarray.ts"
+import { input, type Tensor } from "../tensor/tensor.ts"
+import { check, isCount, type Preprocessing } from "./family.ts"
+import { type LayerSummary, Network, type StateDict } from "./network.ts"
+import { describeModel, modelNames } from "./registry.ts"
+
+export interface CreateModelOptions {
+  /** Values by timm's names. Default: fresh ones from `seed`. */
+  weights?: StateDict
+  /** Number of classes, or 0 for pooled features. Default: the config's, 1000 for most. */
+  numClasses?: number
+  /** Channels of the images. Default 3. */
+  inChannels?: number
+  /** Side of the images in pixels, for evaluation. Default: the model's. */
+  inputSize?: number
+  /** What differs from the registered config, in timm's names, camelCase. */
+  config?: Readonly<Record<string, unknown>>
+  /** Stochastic depth rate of the last block, in training. Default 0. */
+  dropPathRate?: number
+  /** Seed of fresh weights. Default 0. */
+  seed?: number
+  /** "cpu" or "auto". Default "auto". */
+  device?: string
+  /** Threads of one run. Default: the cores there are. */
+  threads?: number
+  /** Names of the classes. */
+  classes?: readonly string[]
+  /** How images become inputs, where it differs from the model's own way. */
+  preprocessing?: Partial<Preprocessing>
+}
+
+/** What `listModels` tells of a model. */
+export interface ModelInfo {
+  name: string
+  family: string
+  /** Number of parameters with the registered number of classes. */
+  parameters: number
+  /** Multiply-accumulates of one image of the registered size. */
+  macs: number
+  /** Side of the images in pixels. */
+  inputSize: number
+  /** Tags of published weights. */
+  weights: string[]
+}
+
+/** All registered models, or those whose name matches a pattern with `*` and `?`. */
+export function listModels(filter?: string): ModelInfo[] {
+  const pattern = filter === undefined ? /^/ : globPattern(filter)
+  return modelNames()
+    .filter((name) => pattern.test(name))
+    .map((name) => {
+      const network = new Network(describeModel(name))
+      const { family, preprocessing } = network.description
+      const { inputSize } = preprocessing
+      const macs = network.macs(inputSize, inputSize)
+      return { name, family, parameters: network.parameterCount, macs, inputSize, weights: [] }
+    })
+}
+
+function globPattern(glob: string): RegExp {
+  const escaped = glob
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replace(/\*/g, ".*")
+    .replace(/\?/g, ".")
+  return new RegExp(`^${escaped}$`, "i")
+}
+
+/**
+ * Makes a model.
+ * @param name a registered model ("convnext_tiny"), or a family ("convnext") together with `config`
+ * Throws a UsageError for an unknown name or an option that does not fit, an InputError for weights that do not fit.
+ */
+export async function createModel(name: string, options: CreateModelOptions = {}): Promise<Model> {
+  const { weights, numClasses, inChannels, dropPathRate, device = "auto", threads, classes } = options
+  if (threads !== undefined) check(isCount(threads), `threads must be a whole number of at least 1, got ${threads}`)
+  if (classes && numClasses !== undefined && classes.length !== numClasses) {
+    throw new UsageError(`${classes.length} class names were given for ${numClasses} classes`)
+  }
+  const given = { inChannels, dropPathRate, numClasses: numClasses ?? classes?.length }
+  const network = new Network(describeModel(name, { ...options.config, ...dropUndefined(given) }))
+  const { preprocessing, minimumSize } = network.description
+  const inputSize = options.inputSize ?? options.preprocessing?.inputSize ?? preprocessing.inputSize
+  check(
+    Number.isInteger(inputSize) && inputSize >= minimumSize,
+    `inputSize must be a whole number of at least ${minimumSize} for ${name}, got ${inputSize}`,
+  )
+  const model = new Model(
+    network,
+    weights ? network.empty() : network.initialize(options.seed ?? 0),
+    await backendFor(device),
+    {
+      threads,
+      classes: classes && [...classes],
+      dataConfig: {
+        ...preprocessing,
+        ...options.preprocessing,
+        inputSize,
+        channels: network.description.config.inChannels,
+      },
+    },
+  )
+  if (weights) model.loadStateDict(weights)
+  return model
+}
+
+function dropUndefined(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+}
+
+interface ModelSetup {
+  threads: number | undefined
+  classes: string[] | undefined
+  dataConfig: Preprocessing & { channels: number }
+}
+
+/** Programs kept for images of different sizes. */
+const PROGRAM_CACHE = 4
+
+export class Model {
+  readonly backend: Backend
+  readonly threads: number | undefined
+  /** How images become inputs. */
+  readonly dataConfig: Preprocessing & { channels: number }
+  /** Names of the classes, where they are known. */
+  classes: string[] | undefined
+  #network: Network
+  #state: StateDict
+  readonly #programs = new Map<string, Promise<Program>>()
+
+  /** Use {@link createModel}. */
+  constructor(network: Network, state: StateDict, backend: Backend, setup: ModelSetup) {
+    this.#network = network
+    this.#state = state
+    this.backend = backend
+    this.threads = setup.threads
+    this.classes = setup.classes
+    this.dataConfig = setup.dataConfig
+  }
+
+  /** The name it was made by. */
+  get name(): string {
+    return this.network.description.name
+  }
+
+  /** The full config of the architecture. */
+  get config(): Network["description"]["config"] {
+    return this.network.description.config
+  }
+
+  get numClasses(): number {
+    return this.config.numClasses
+  }
+
+  /** The symbolic network. */
+  get network(): Network {
+    return this.#network
+  }
+
+  get parameterCount(): number {
+    return this.network.parameterCount
+  }
+
+  /** Multiply-accumulates for one image: convolutions and matrix products, as the paper counts. */
+  macs(inputSize: number | readonly [number, number] = this.dataConfig.inputSize): number {
+    const [height, width] = sides(inputSize)
+    return this.network.macs(height, width)
+  }
+
+  /** All layers with their output shapes, parameters and multiply-accumulates. */
+  summary(inputSize: number | readonly [number, number] = this.dataConfig.inputSize): LayerSummary[] {
+    const [height, width] = sides(inputSize)
+    return this.network.summary(height, width)
+  }
+
+  /** Names of the parameters of each layer, the first layer first: for layer-wise learning rates and freezing. */
+  layerGroups(): string[][] {
+    const groups: string[][] = []
+    for (const name of this.network.parameters.keys()) {
+      const group = this.network.root.layerGroup(name)
+      groups[group] ??= []
+      groups[group].push(name)
+    }
+    return groups
+  }
+
+  /** A copy of all weights by timm's names, in timm's layouts. */
+  stateDict(): StateDict {
+    const copy = ({ shape, dtype, data }: NdArray): NdArray => ({ shape: [...shape], dtype, data: data.slice() })
+    return Object.fromEntries(Object.entries(this.#state).map(([name, value]) => [name, copy(value)]))
+  }
+
+  /**
+   * The weights themselves, not a copy: for training in place. After a change call {@link invalidate}.
+   */
+  get weights(): StateDict {
+    return this.#state
+  }
+
+  /** Forgets what was compiled with earlier weights. */
+  invalidate(): void {
+    this.#programs.clear()
+  }
+
+  /**
+   * Takes over weights by timm's names. With `strict` (the default) every parameter must be there and nothing else;
+   * without, what fits is taken.
+   * Throws an InputError that lists what is missing, unexpected or of another shape. Nothing is changed then.
+   */
+  loadStateDict(dict: Readonly<StateDict>, { strict = true }: { strict?: boolean } = {}): void {
+    const problems: string[] = []
+    const values: [Float32Array, NdArray][] = []
+    for (const [name, { shape, data }] of Object.entries(this.#state)) {
+      const value = dict[name]
+      if (!value) {
+        if (strict) problems.push(`${name} ${printShape(shape)} is missing`)
+      } else if (printShape(value.shape) !== printShape(shape)) {
+        problems.push(`${name} is ${printShape(value.shape)} where ${printShape(shape)} is expected`)
+      } else {
+        values.push([data as Float32Array, value])
+      }
+    }
+    for (const name of Object.keys(dict)) {
+      if (strict && !this.#state[name]) problems.push(`${name} is not in the model`)
+    }
+    if (problems.length > 0) {
+      const shown = problems.slice(0, 5).join("; ")
+      const more = problems.length > 5 ? `; and ${problems.length - 5} more` : ""
+      throw new InputError(`the weights do not fit ${this.name}: ${shown}${more}`)
+    }
+    for (const [target, { data }] of values) {
+      for (let i = 0; i < target.length; i++) target[i] = Number(data[i])
+    }
+    this.invalidate()
+  }
+
+  /** Puts a fresh classifier for another number of classes in the place of the old one. */
+  resetClassifier(
+    numClasses: number,
+    { seed = 0, classes }: { seed?: number; classes?: readonly string[] } = {},
+  ): void {
+    const { name, config } = this.network.description
+    const network = new Network(describeModel(name, { ...config, numClasses }))
+    const fresh = network.initialize(seed)
+    for (const [parameter, value] of Object.entries(this.#state)) {
+      if (!parameter.startsWith(`${network.root.classifier}.`)) fresh[parameter] = value
+    }
+    this.#network = network
+    this.#state = fresh
+    this.classes = classes && [...classes]
+    this.invalidate()
+  }
+
+  /** Logits. images [N, H, W, C] float32, normalised; result [N, numClasses]. */
+  forward(images: NdArray): Promise<NdArray> {
+    return this.#run("logits", images)
+  }
+
+  /** The last feature map, before pooling. images [N, H, W, C]. */
+  forwardFeatures(images: NdArray): Promise<NdArray> {
+    return this.#run("features", images)
+  }
+
+  /** Logits from a feature map; with `preLogits` what the classifier reads. */
+  async forwardHead(features: NdArray, { preLogits = false }: { preLogits?: boolean } = {}): Promise<NdArray> {
+    const [, ...rest] = features.shape
+    const key = `head ${preLogits} ${rest}`
+    const program = await this.#program(key, () => {
+      const x = input("features", ["N", ...rest])
+      return { y: this.network.root.forwardHead(x, evaluation, { preLogits }) }
+    })
+    return (await program.run({ features })).y!
+  }
+
+  /** Frees what the device holds. The model can be used again; it is compiled anew then. */
+  async dispose(): Promise<void> {
+    const programs = await Promise.allSettled(this.#programs.values())
+    this.#programs.clear()
+    for (const program of programs) if (program.status === "fulfilled") await program.value.dispose()
+  }
+
+  async #run(output: "logits" | "features", images: NdArray): Promise<NdArray> {
+    const { inChannels } = this.config
+    const { minimumSize } = this.network.description
+    const [count, height, width, channels] = images.shape
+    const fits = images.shape.length === 4 && channels === inChannels && images.dtype === "float32"
+    if (!(fits && count! > 0 && height! >= minimumSize && width! >= minimumSize)) {
+      const expected = `float32 [N, H, W, ${inChannels}] with H and W of at least ${minimumSize}`
+      throw new RangeError(`forward: images must be ${expected}, got ${images.dtype} ${printShape(images.shape)}`)
+    }
+    const key = `${output} ${height}x${width}`
+    const program = await this.#program(key, () => ({ y: this.network.trace("N", height!, width!)[output] }))
+    return (await program.run({ images })).y!
+  }
+
+  #program(key: string, trace: () => { y: Tensor }): Promise<Program> {
+    let program = this.#programs.get(key)
+    if (!program) {
+      const { backend, threads } = this
+      program = Program.create(trace(), { name: this.name, backend, threads, constants: this.#state })
+      this.#programs.set(key, program)
+      const [oldest] = this.#programs.keys()
+      // A program that is dropped may still be about to run: the garbage collector frees it.
+      if (this.#programs.size > PROGRAM_CACHE && oldest !== undefined) this.#programs.delete(oldest)
+    }
+    return program
+  }
+}
+
+function sides(inputSize: number | readonly [number, number]): readonly [number, number] {
+  return typeof inputSize === "number" ? [inputSize, inputSize] : inputSize
+}

@@ -1,0 +1,74 @@
+/** A graph that is ready to run on a device. */
+
+import { compile } from "../compile/compile.ts"
+import { matchShape } from "../tensor/dim.ts"
+import { type Graph, graphInputs } from "../tensor/graph.ts"
+import type { NdArray } from "../tensor/ndarray.ts"
+import type { Tensor } from "../tensor/tensor.ts"
+import type { Backend, Session } from "./backend.ts"
+
+export interface ProgramOptions {
+  name: string
+  backend: Backend
+  threads?: number
+  /** Values that become part of the model: faster to read, but fixed. The other inputs are fed at each run. */
+  constants?: Readonly<Record<string, NdArray>>
+  /** Run the passes that make a graph faster. Default true. */
+  optimize?: boolean
+  profile?: string
+}
+
+/** Constants from this size on are handed over as they are, not copied into the model. */
+const EXTERNAL_FROM = 1024
+
+export class Program {
+  readonly inputs: ReadonlyMap<string, Tensor>
+  readonly #session: Session
+
+  private constructor(session: Session, inputs: ReadonlyMap<string, Tensor>) {
+    this.#session = session
+    this.inputs = inputs
+  }
+
+  /** Compiles a graph for a backend. */
+  static async create(graph: Graph, options: ProgramOptions): Promise<Program> {
+    const { name, backend, threads, constants = {}, optimize, profile } = options
+    const model = compile(graph, {
+      name,
+      initializers: constants,
+      externalFrom: EXTERNAL_FROM,
+      block: backend.block,
+      optimize,
+    })
+    const inputs = new Map([...graphInputs(graph)].filter(([input]) => constants[input] === undefined))
+    return new Program(await backend.createSession(model, { threads, profile }), inputs)
+  }
+
+  /**
+   * Runs the graph. Outputs that are given are filled in place, the others are new.
+   * Throws a RangeError that names the input if one is missing or does not fit.
+   */
+  async run(
+    feeds: Readonly<Record<string, NdArray>>,
+    outputs?: Readonly<Record<string, NdArray>>,
+  ): Promise<Record<string, NdArray>> {
+    const symbols: Record<string, number> = {}
+    const used: Record<string, NdArray> = {}
+    for (const [name, x] of this.inputs) {
+      const value = feeds[name]
+      if (!value) throw new RangeError(`input ${name} ${x} has no value`)
+      if (value.dtype !== x.dtype) throw new RangeError(`input ${name} must be ${x.dtype}, got ${value.dtype}`)
+      try {
+        matchShape(x.shape, value.shape, symbols)
+      } catch (error) {
+        throw new RangeError(`input ${name}: ${(error as Error).message}`)
+      }
+      used[name] = value
+    }
+    return this.#session.run(used, outputs)
+  }
+
+  dispose(): Promise<void> {
+    return this.#session.dispose()
+  }
+}

@@ -1,0 +1,107 @@
+/** Reductions over axes. */
+
+import { bindShape, type Dim, productOf, type Shape, symbolOf } from "../dim.ts"
+import type { NdArray } from "../ndarray.ts"
+import { defineOp, normalizeAxes, type OnnxBuilder, type Op, type Tensor } from "../tensor.ts"
+import { div, mul } from "./elementwise.ts"
+import { broadcastStrides, forEachIndex } from "./reference.ts"
+import { broadcastTo, reshape } from "./shape.ts"
+
+interface Axes {
+  /** Sorted, in 0 .. rank - 1. */
+  axes: readonly number[]
+  keepDims: boolean
+}
+
+export interface ReduceOptions {
+  /** Keep the reduced axes with size 1. Default false. */
+  keepDims?: boolean
+}
+
+function reducedShape(shape: Shape, axes: readonly number[], keepDims: boolean): Shape {
+  return keepDims
+    ? shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim))
+    : shape.filter((_, axis) => !axes.includes(axis))
+}
+
+/** Broadcasts a reduced tensor back to the shape of `x`. */
+function expand(reduced: Tensor, x: Tensor, axes: readonly number[]): Tensor {
+  return broadcastTo(reshape(reduced, reducedShape(x.shape, axes, true)), x)
+}
+
+/** Accumulates `x` into the float64 sums of the outputs it reduces to. */
+function reduceInto(x: NdArray, y: NdArray, axes: readonly number[], combine: (a: number, b: number) => number): void {
+  const kept = reducedShape(x.shape, axes, true) as number[]
+  forEachIndex(x.shape, [broadcastStrides(kept, x.shape)], (i, [j]) => {
+    y.data[j!] = combine(Number(y.data[j!]), Number(x.data[i]))
+  })
+}
+
+const emit =
+  (type: string) =>
+  (builder: OnnxBuilder, [x]: readonly string[], { axes, keepDims }: Axes) =>
+    builder.node(type, [x!, builder.ints(axes)], { keepdims: keepDims ? 1 : 0 })
+
+const shape = ([x]: readonly Tensor[], { axes, keepDims }: Axes) => ({
+  shape: reducedShape(x!.shape, axes, keepDims),
+  dtype: x!.dtype,
+})
+
+const sumOp: Op<Axes> = defineOp<Axes>({
+  name: "sum",
+  shape,
+  gradient: ([x], _, [dy], { axes }) => [expand(dy!, x!, axes)],
+  onnx: emit("ReduceSum"),
+  reference: ([x], { axes }, [y]) => {
+    y!.data.fill(0 as never)
+    reduceInto(x!, y!, axes, (a, b) => a + b)
+  },
+})
+
+const meanOp: Op<Axes> = defineOp<Axes>({
+  name: "mean",
+  shape,
+  gradient: ([x], _, [dy], { axes }) => [div(expand(dy!, x!, axes), sizeAlong(x!, axes))],
+  onnx: emit("ReduceMean"),
+  reference: ([x], { axes }, [y]) => {
+    y!.data.fill(0 as never)
+    reduceInto(x!, y!, axes, (a, b) => a + b)
+    const count = x!.data.length / y!.data.length
+    for (let i = 0; i < y!.data.length; i++) y!.data[i] = Number(y!.data[i]) / count
+  },
+})
+
+/** Number of elements along some axes, as a float32 scalar. */
+const countOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly number[] }>({
+  name: "count",
+  shape: ([x]) => ({ shape: [], dtype: x!.dtype }),
+  gradient: () => [undefined],
+  onnx: (builder, [x], { axes }, node) => {
+    const along = axes.map((axis) => node.inputs[0]!.shape[axis]!)
+    const shape = builder.node("Shape", [x!])
+    const counts = builder.node("Gather", [shape, builder.ints(along.map((_, i) => axes[i]!))], { axis: 0 })
+    const product = builder.node("ReduceProd", [counts, builder.ints([0])], { keepdims: 0 })
+    return builder.node("Cast", [product], { to: "float32" })
+  },
+  reference: ([x], { axes }, [y]) => {
+    y!.data[0] = axes.reduce((count, axis) => count * x!.shape[axis]!, 1)
+  },
+})
+
+function sizeAlong(x: Tensor, axes: readonly number[]): Tensor | number {
+  const size: Dim = productOf(axes.map((axis) => x.shape[axis]!))
+  return symbolOf(size) === undefined ? bindShape([size], {})[0]! : countOp([x], { axes })
+}
+
+function reduction(op: Op<Axes>) {
+  return (x: Tensor, axes?: readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor =>
+    op([x], { axes: normalizeAxes(axes ?? x.shape.map((_, axis) => axis), x.rank), keepDims })
+}
+
+/** Sum over the given axes, all of them if none are given. */
+export const sum = reduction(sumOp)
+/** Arithmetic mean over the given axes, all of them if none are given. */
+export const mean = reduction(meanOp)
+
+/** Euclidean dot product along the last axis, which is kept with size 1. */
+export const dotLast = (a: Tensor, b: Tensor): Tensor => sum(mul(a, b), [-1], { keepDims: true })

@@ -1,0 +1,314 @@
+/** Training steps: one compiled graph gives the loss and all gradients, the optimizer updates the weights in place. */
+
+import { gradients } from "../autodiff/gradients.ts"
+import { prepareForTraining } from "../compile/compile.ts"
+import type { Model } from "../models/model.ts"
+import type { StateDict } from "../models/network.ts"
+import { type DropPathInput, TrainingContext } from "../nn/module.ts"
+import {
+  clipScale,
+  createOptimizer,
+  gradientNorm,
+  type Optimizer,
+  type OptimizerSpec,
+  parameterGroups,
+  type Schedule,
+} from "../optim/index.ts"
+import { Program } from "../runtime/program.ts"
+import { printShape } from "../tensor/dim.ts"
+import { UsageError } from "../tensor/errors.ts"
+import { type NdArray, ndarray, zeros } from "../tensor/ndarray.ts"
+import { crossEntropy } from "../tensor/ops/index.ts"
+import { Random } from "../tensor/random.ts"
+import { input, type Tensor } from "../tensor/tensor.ts"
+import { findNonFinite, NonFiniteError } from "./non-finite.ts"
+import { softTargets } from "./targets.ts"
+
+export interface LossOptions {
+  name: "cross-entropy"
+  /** Share of each target that is spread over all classes. Default 0. */
+  labelSmoothing?: number
+}
+
+export type OptimizerOptions = OptimizerSpec & {
+  lr: number
+  /** Default 0. Norms and biases never decay. */
+  weightDecay?: number
+  /** Each layer learns this much slower than the next one. Default 1. */
+  layerDecay?: number
+}
+
+export interface TrainerOptions {
+  /** Default: AdamW. */
+  optimizer: OptimizerOptions
+  /** Learning rate of each update, counted from 0. Default: always the optimizer's. */
+  schedule?: Schedule
+  /** Default "cross-entropy". */
+  loss?: "cross-entropy" | LossOptions
+  /** Gradients are scaled to at most this norm. Default: none. */
+  clipGradNorm?: number
+  /** Keep an exponential moving average of the weights. */
+  ema?: { decay: number }
+  /** Batches whose gradients are averaged for one update. Default 1. */
+  accumulate?: number
+  /** Seed of stochastic depth. Default 0. */
+  seed?: number
+}
+
+/** A batch: images [N, H, W, C], normalised; targets [N] int32 classes or [N, K] float32 shares that sum to 1. */
+export interface TrainingBatch {
+  images: NdArray
+  targets: NdArray
+}
+
+export interface StepResult {
+  /** Mean loss of the batch, before the update. */
+  loss: number
+  /** L2 norm of all gradients before clipping; of the sum so far while gradients accumulate. */
+  gradNorm: number
+  lr: number
+}
+
+/** A graph for one shape of batch, with the memory that its results go to. */
+interface StepProgram {
+  program: Program
+  outputs: Record<string, NdArray>
+  gradients: Float32Array[]
+  dropPaths: readonly DropPathInput[]
+}
+
+const lossName = "loss"
+const gradientName = (parameter: string) => `gradient/${parameter}`
+
+/** Makes a trainer. It changes the model's weights in place. Throws a UsageError for an option that makes no sense. */
+export async function createTrainer(model: Model, options: TrainerOptions): Promise<Trainer> {
+  return new Trainer(model, options)
+}
+
+export class Trainer {
+  readonly #model: Model
+  readonly #options: TrainerOptions
+  readonly #names: string[]
+  readonly #parameters: Float32Array[]
+  readonly #averages: Float32Array[] | undefined
+  readonly #optimizer: Optimizer
+  readonly #accumulated: Float32Array[] | undefined
+  readonly #programs = new Map<string, Promise<StepProgram>>()
+  #updates = 0
+  #batches = 0
+
+  /** Use {@link createTrainer}. */
+  constructor(model: Model, options: TrainerOptions) {
+    checkOptions(options)
+    this.#model = model
+    this.#options = options
+    this.#names = [...model.network.parameters.keys()]
+    this.#parameters = this.#names.map((name) => model.weights[name]!.data as Float32Array)
+    const { lr, weightDecay = 0, layerDecay, ...spec } = options.optimizer
+    const infos = this.#names.map((name) => ({
+      name,
+      shape: model.weights[name]!.shape,
+      layerGroup: model.network.root.layerGroup(name),
+    }))
+    this.#optimizer = createOptimizer(spec, parameterGroups(infos, { weightDecay, layerDecay }))
+    if (options.ema) this.#averages = this.#parameters.map((values) => values.slice())
+    if ((options.accumulate ?? 1) > 1) this.#accumulated = this.#parameters.map((p) => new Float32Array(p.length))
+  }
+
+  /** Number of updates so far. */
+  get updates(): number {
+    return this.#updates
+  }
+
+  /**
+   * One step: forward, backward, and once enough batches are accumulated the update.
+   * Throws a NonFiniteError, with nothing updated, if the loss or a gradient is not finite.
+   */
+  async step(batch: TrainingBatch & { lr?: number }): Promise<StepResult> {
+    const { optimizer, schedule, clipGradNorm, ema, accumulate = 1 } = this.#options
+    const step = await this.#run(batch)
+    const loss = Number(step.outputs[lossName]!.data[0])
+    const batchNorm = gradientNorm(step.gradients)
+    if (!Number.isFinite(loss) || !Number.isFinite(batchNorm)) throw await this.#explain(batch, step, loss)
+    this.#batches++
+    const lr = batch.lr ?? schedule?.(this.#updates) ?? optimizer.lr
+    const sums = this.#accumulated
+    if (sums) addInto(sums, step.gradients)
+    const gradNorm = sums ? gradientNorm(sums) / accumulate : batchNorm
+    if (this.#batches % accumulate !== 0) return { loss, gradNorm, lr }
+    const clip = clipGradNorm ? clipScale(gradNorm, clipGradNorm) : 1
+    this.#optimizer.step(this.#parameters, sums ?? step.gradients, {
+      lr,
+      clipScale: clip / accumulate,
+      ema: ema && { averages: this.#averages!, decay: ema.decay },
+    })
+    for (const sum of sums ?? []) sum.fill(0)
+    this.#updates++
+    this.#model.invalidate()
+    return { loss, gradNorm, lr }
+  }
+
+  /** Loss and gradients of one batch, with nothing updated. */
+  async gradients(batch: TrainingBatch): Promise<{ loss: number; gradients: Record<string, NdArray> }> {
+    const { outputs } = await this.#run(batch)
+    const copy = (name: string): NdArray => {
+      const { shape, dtype, data } = outputs[gradientName(name)]!
+      return { shape, dtype, data: data.slice() }
+    }
+    return {
+      loss: Number(outputs[lossName]!.data[0]),
+      gradients: Object.fromEntries(this.#names.map((name) => [name, copy(name)])),
+    }
+  }
+
+  /** The averaged weights. Throws a UsageError if the trainer keeps none. */
+  emaStateDict(): StateDict {
+    const averages = this.emaWeights
+    if (!averages) throw new UsageError("this trainer keeps no average: create it with ema: { decay }")
+    return Object.fromEntries(
+      Object.entries(averages).map(([name, { shape, data }]) => [name, ndarray((data as Float32Array).slice(), shape)]),
+    )
+  }
+
+  /** The averaged weights themselves, not a copy; undefined if the trainer keeps none. */
+  get emaWeights(): StateDict | undefined {
+    const averages = this.#averages
+    if (!averages) return undefined
+    return Object.fromEntries(
+      this.#names.map((name, i) => [name, ndarray(averages[i]!, this.#model.weights[name]!.shape)]),
+    )
+  }
+
+  /** What a resumed run needs besides the weights: the optimizer's state, its counters and the average. */
+  state(): { tensors: StateDict; updates: number; batches: number } {
+    const tensors: StateDict = {}
+    for (const [name, value] of Object.entries(this.#optimizer.state())) tensors[`optimizer/${name}`] = value
+    for (const [name, value] of Object.entries(this.emaWeights ?? {})) tensors[`ema/${name}`] = value
+    this.#accumulated?.forEach((sum, i) => {
+      tensors[`accumulated/${this.#names[i]}`] = ndarray(sum)
+    })
+    return { tensors, updates: this.#updates, batches: this.#batches }
+  }
+
+  /** Takes back what `state` gave. Throws an InputError if it belongs to another model or other options. */
+  loadState({ tensors, updates, batches }: ReturnType<Trainer["state"]>): void {
+    const part = (prefix: string): StateDict =>
+      Object.fromEntries(
+        Object.entries(tensors).flatMap(([name, value]) =>
+          name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [],
+        ),
+      )
+    this.#optimizer.loadState(part("optimizer/"))
+    restore(this.#averages, this.#names, part("ema/"), "ema")
+    restore(this.#accumulated, this.#names, part("accumulated/"), "accumulated")
+    this.#updates = updates
+    this.#batches = batches
+  }
+
+  /** Frees the compiled graphs. */
+  async dispose(): Promise<void> {
+    const programs = await Promise.allSettled(this.#programs.values())
+    this.#programs.clear()
+    for (const entry of programs) if (entry.status === "fulfilled") await entry.value.program.dispose()
+  }
+
+  async #run({ images, targets }: TrainingBatch): Promise<StepProgram> {
+    const step = await this.#programFor(images)
+    await step.program.run(this.#feeds({ images, targets }, step.dropPaths), step.outputs)
+    return step
+  }
+
+  #feeds({ images, targets }: TrainingBatch, dropPaths: readonly DropPathInput[]): Record<string, NdArray> {
+    const { loss = "cross-entropy", seed = 0 } = this.#options
+    const smoothing = typeof loss === "string" ? 0 : (loss.labelSmoothing ?? 0)
+    const batch = images.shape[0]!
+    const feeds: Record<string, NdArray> = {
+      ...this.#model.weights,
+      images,
+      targets: softTargets(targets, batch, this.#model.numClasses, smoothing),
+    }
+    for (const { name, rate } of dropPaths) {
+      const random = new Random(seed, "drop-path", this.#batches, name)
+      const keep = 1 - rate
+      feeds[name] = ndarray(Float32Array.from({ length: batch }, () => (random.uniform() < keep ? 1 / keep : 0)))
+    }
+    return feeds
+  }
+
+  #programFor({ shape }: NdArray): Promise<StepProgram> {
+    const { inChannels } = this.#model.config
+    if (shape.length !== 4 || shape[3] !== inChannels || shape[0] === 0) {
+      throw new RangeError(`images must be [N, H, W, ${inChannels}] with N of at least 1, got ${printShape(shape)}`)
+    }
+    const key = shape.join("x")
+    let program = this.#programs.get(key)
+    if (!program) {
+      program = this.#compile(shape as [number, number, number, number])
+      this.#programs.set(key, program)
+    }
+    return program
+  }
+
+  async #compile([batch, height, width]: [number, number, number, number]): Promise<StepProgram> {
+    const { network, numClasses, backend, threads, name } = this.#model
+    const context = new TrainingContext(batch)
+    const { logits } = prepareForTraining({ logits: network.trace(batch, height, width, context).logits })
+    const loss = crossEntropy(logits!, input("targets", [batch, numClasses]))
+    const wrt = this.#names.map((parameter) => network.parameters.get(parameter)!)
+    const graph: Record<string, Tensor> = { [lossName]: loss }
+    gradients(loss, wrt).forEach((gradient, i) => {
+      graph[gradientName(this.#names[i]!)] = gradient
+    })
+    const outputs = Object.fromEntries(
+      Object.entries(graph).map(([output, { shape }]) => [output, zeros(shape as number[])]),
+    )
+    return {
+      program: await Program.create(graph, { name: `${name} training step`, backend, threads }),
+      outputs,
+      gradients: this.#names.map((parameter) => outputs[gradientName(parameter)]!.data as Float32Array),
+      dropPaths: context.dropPaths,
+    }
+  }
+
+  /** Finds where a value that is not finite came from. */
+  async #explain(batch: TrainingBatch, step: StepProgram, loss: number): Promise<NonFiniteError> {
+    const feeds = this.#feeds(batch, step.dropPaths)
+    const { network, backend, threads } = this.#model
+    const [count, height, width] = batch.images.shape as [number, number, number]
+    const { logits } = network.trace(count, height, width, new TrainingContext(count))
+    const found = await findNonFinite(logits, feeds, { backend, threads })
+    const inGradients = this.#names.find((_, i) => step.gradients[i]!.some((value) => !Number.isFinite(value)))
+    const first = found ?? (inGradients === undefined ? "the loss" : `the gradient of ${inGradients}`)
+    return new NonFiniteError(loss, first, this.#updates)
+  }
+}
+
+function addInto(sums: readonly Float32Array[], values: readonly Float32Array[]): void {
+  for (const [i, sum] of sums.entries()) {
+    const value = values[i]!
+    for (let j = 0; j < sum.length; j++) sum[j]! += value[j]!
+  }
+}
+
+function restore(
+  arrays: readonly Float32Array[] | undefined,
+  names: readonly string[],
+  saved: StateDict,
+  what: string,
+): void {
+  arrays?.forEach((target, i) => {
+    const data = saved[names[i]!]?.data
+    if (data?.length !== target.length) throw new UsageError(`the saved state has no fitting ${what} of ${names[i]}`)
+    target.set(data as Float32Array)
+  })
+}
+
+function checkOptions({ optimizer, accumulate = 1, clipGradNorm, ema }: TrainerOptions): void {
+  const check = (condition: boolean, message: string) => {
+    if (!condition) throw new UsageError(message)
+  }
+  check(optimizer.lr >= 0 && Number.isFinite(optimizer.lr), `lr must be at least 0, got ${optimizer.lr}`)
+  check(Number.isInteger(accumulate) && accumulate >= 1, `accumulate must be at least 1, got ${accumulate}`)
+  check(clipGradNorm === undefined || clipGradNorm > 0, `clipGradNorm must be above 0, got ${clipGradNorm}`)
+  check(!ema || (ema.decay >= 0 && ema.decay < 1), `ema.decay must be at least 0 and below 1, got ${ema?.decay}`)
+}
