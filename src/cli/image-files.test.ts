@@ -66,6 +66,6 @@ describe("image files", () => {
     await expect(expand("empty")).rejects.toThrow(InputError)
     await expect(expand("empty")).rejects.toThrow("there are no images in")
     await expect(expand("*.gif")).rejects.toThrow("no file matches")
-    await expect(expand("nowhere/*.gif")).rejects.toThrow(InputError)
+    await expect(expand("nowhere/*.gif")).rejects.toThrow("ENOENT")
   })
 })

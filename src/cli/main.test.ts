@@ -3,7 +3,9 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { once } from "node:events"
 import { readFileSync } from "node:fs"
+import { cp, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, test } from "vitest"
 import { commands } from "./commands/index.ts"
@@ -17,9 +19,11 @@ interface Outcome {
   stderr: string
 }
 
-function convnext(...argv: string[]): Promise<Outcome> {
+const convnext = (...argv: string[]) => node(program, ...argv)
+
+function node(...argv: string[]): Promise<Outcome> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...argv], { cwd: tmpdir() }, (error, stdout, stderr) =>
+    execFile(process.execPath, argv, { cwd: tmpdir() }, (error, stdout, stderr) =>
       resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
     )
   })
@@ -53,12 +57,26 @@ describe("a wrong call ends with 2 and one line on stderr", () => {
     [["eval", "runs/a"], "DATA is missing"],
     [["predict", "runs/a"], "FILE is missing"],
     [["help", "trian"], "did you mean train?"],
+    [["models", "convnxt_tiny"], "no model matches convnxt_tiny; near are convnext_tiny"],
+    [["predict", "convnext_tinny", "a.jpg"], "no model named convnext_tinny, did you mean convnext_tiny?"],
+    [["export", "convnext_tiny"], "convnext_tiny has no trained weights"],
   ])("%j", async (argv, message) => {
     const { code, stdout, stderr } = await convnext(...argv)
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" })
     expect(stderr).toMatch(/^convnext: [^\n]+\n$/)
     expect(stderr).toContain(message)
   })
+})
+
+test("models are a table, or JSON with exact numbers", async () => {
+  const { code, stdout } = await convnext("models", "convnext_t*")
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^model +family +parameters +MACs +input size\n/)
+  expect(stdout).toMatch(/^convnext_tiny +convnext +28\.6M +4\.5G +224$/m)
+  const models = JSON.parse((await convnext("models", "--json")).stdout)
+  expect(models).toContainEqual(
+    expect.objectContaining({ name: "convnext_tiny", family: "convnext", parameters: 28_589_128, inputSize: 224 }),
+  )
 })
 
 test("a file that is missing ends with 1; --debug shows where the error arose", async () => {
@@ -68,7 +86,16 @@ test("a file that is missing ends with 1; --debug shows where the error arose", 
     stdout: "",
     stderr: "convnext: there is no file or folder missing.yaml\n",
   })
-  expect((await convnext("train", "--config", "missing.yaml", "--debug")).stderr).toMatch(/ENOENT[^]*\n +at /)
+  expect((await convnext("train", "--config", "missing.yaml", "--debug")).stderr).toMatch(/ENOENT.*\n +at /s)
+})
+
+test("without dist/ and without the tools to build it, the program says what to do", async () => {
+  const clone = await mkdtemp(join(tmpdir(), "convnext-clone-"))
+  await cp(join(program, ".."), join(clone, "bin"), { recursive: true })
+  const { code, stdout, stderr } = await node(join(clone, "bin", "convnext.js"), "--help")
+  await rm(clone, { recursive: true })
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
+  expect(stderr).toContain("dist/ is missing and cannot be built; run `npm install` in")
 })
 
 test("a reader that closes the pipe is no error", async () => {

@@ -1,6 +1,6 @@
 /** The `convnext` program: finds the command, runs it, turns errors into one line and an exit code. */
 
-import { readFileSync } from "node:fs"
+import { packageVersion } from "../run/version.ts"
 import { nearestNames, UsageError } from "../tensor/errors.ts"
 import { commands } from "./commands/index.ts"
 import { describeFailure } from "./failure.ts"
@@ -23,7 +23,7 @@ async function dispatch([first, ...rest]: readonly string[]): Promise<number> {
     return 0
   }
   if (first === "--version" || first === "-v") {
-    console.log(version())
+    console.log(packageVersion())
     return 0
   }
   const [name, argv] = first === "help" ? [rest[0]!, ["--help"]] : [first, rest]
@@ -43,7 +43,7 @@ async function dispatch([first, ...rest]: readonly string[]): Promise<number> {
 function mainHelp(): string {
   const width = Math.max(...commands.map(({ name }) => name.length)) + 2
   return [
-    `convnext ${version()}: train, evaluate, export and use modern ConvNets, with no Python`,
+    `convnext ${packageVersion()}: train, evaluate, export and use modern ConvNets, with no Python`,
     "",
     "Commands",
     ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`),
@@ -55,10 +55,6 @@ function mainHelp(): string {
     "  convnext predict runs/pets photo.jpg",
     "  convnext eval runs/pets pets/val --json",
   ].join("\n")
-}
-
-function version(): string {
-  return JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version
 }
 
 /** Writes the error to stderr and gives the exit code. */

@@ -2,9 +2,10 @@
 
 import { stat } from "node:fs/promises"
 import { z } from "zod"
+import type { Model } from "../models/model.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
 import { suggestion } from "../train/option-fields.ts"
-import type { DeviceOptions, Library, Model } from "./library.ts"
+import type { Library } from "./library.ts"
 
 /** Options of every command that works with a trained model. */
 export const modelOptions = {
@@ -22,8 +23,10 @@ export const modelOptions = {
   threads: z.int().min(1).max(1024).optional().describe("Threads for the model; by default one for each core"),
 }
 
-export interface ModelSource extends DeviceOptions {
+export interface ModelSource {
   model: string
+  device?: string
+  threads?: number
   weights?: string
   checkpoint: "best" | "last"
 }
@@ -35,7 +38,8 @@ export interface ModelSource extends DeviceOptions {
  */
 export async function openModel(library: Library, source: ModelSource): Promise<Model> {
   const { model, weights, checkpoint, device, threads } = source
-  if (await isFolder(model)) return library.loadRun(model, { device, threads, checkpoint })
+  if ((await isFolder(model)) || model.endsWith(".safetensors"))
+    return library.loadRun(model, { device, threads, checkpoint })
   const known = library.listModels().map(({ name }) => name)
   if (!known.includes(model.split(".")[0]!)) {
     if (/[\\/]/.test(model)) throw new InputError(`there is no run folder ${model}; \`convnext train\` makes one`)

@@ -1,6 +1,7 @@
+import { PassThrough } from "node:stream"
 import { expect, test } from "vitest"
 import type { EpochRecord } from "../train/record.ts"
-import { epochLine, lineProgress, startLine } from "./progress.ts"
+import { createProgress, epochLine, lineProgress, startLine } from "./progress.ts"
 
 const record: EpochRecord = {
   epoch: 3,
@@ -33,9 +34,28 @@ test("without a terminal, steps are silent", () => {
   const lines: string[] = []
   const progress = lineProgress((line) => lines.push(line))
   progress.start({ ...start, firstEpoch: 1 })
-  progress.step({ epoch: 1, step: 1, loss: 2, imagesPerSecond: 3 })
+  progress.step({ epoch: 1, step: 1, loss: 2, lr: 1e-3, gradNorm: 1, imagesPerSecond: 3 })
   progress.epoch(record)
   progress.message("skipped 1 file")
   progress.stop()
   expect(lines).toEqual([startLine({ ...start, firstEpoch: 1 }), epochLine(record, 10), "skipped 1 file"])
+})
+
+test("on a terminal there is a bar, and every line is written even if the run stops at once", async () => {
+  const terminal = Object.assign(new PassThrough(), { isTTY: true, columns: 100, rows: 30 })
+  const progress = await createProgress(terminal as unknown as NodeJS.WriteStream)
+  progress.start({ ...start, firstEpoch: 3 })
+  progress.step({ epoch: 3, step: 4, loss: 0.5, lr: 1e-3, gradNorm: 1, imagesPerSecond: 120.4 })
+  progress.epoch(record)
+  progress.message("the last words")
+  progress.stop()
+  progress.stop()
+  const output = String(terminal.read())
+  expect(output).toContain(startLine({ ...start, firstEpoch: 3 }))
+  expect(output).toContain("10%  epoch 3  loss 0.5000  120 images/s")
+  expect(output).toContain(`${epochLine(record, 10)}\n`)
+  expect(output).toContain("the last words\n")
+  const [hideCursor, showCursor] = ["\x1b[?25l", "\x1b[?25h"]
+  expect(output.lastIndexOf(showCursor)).toBeGreaterThan(output.lastIndexOf(hideCursor))
+  expect(output.split(showCursor)).toHaveLength(2)
 })

@@ -1,7 +1,7 @@
 /** Progress of a training run on stderr: a bar on a terminal, a line for each epoch everywhere. */
 
+import type { TrainStart, TrainStep } from "../run/train.ts"
 import type { EpochRecord } from "../train/record.ts"
-import type { TrainStart, TrainStep } from "./library.ts"
 import { formatCount, formatDuration, formatPercent } from "./table.ts"
 
 export interface Progress {
@@ -51,7 +51,8 @@ async function barProgress(stream: NodeJS.WriteStream): Promise<Progress> {
   const { MultiBar, Presets } = await import("cli-progress")
   // Ctrl-C is the command's to handle: it saves a checkpoint first.
   const format = "{bar} {percentage}%  epoch {epoch}  loss {loss}  {speed} images/s  {eta_formatted} left"
-  const bars = new MultiBar({ stream, format, hideCursor: true, gracefulExit: false }, Presets.shades_grey)
+  const options = { stream, format, barsize: 24, hideCursor: true, clearOnComplete: true, gracefulExit: false }
+  const bars = new MultiBar(options, Presets.shades_grey)
   let started: TrainStart | undefined
   let bar: ReturnType<typeof bars.create> | undefined
   const write = (line: string) => (bar ? bars.log(`${line}\n`) : stream.write(`${line}\n`))
@@ -70,6 +71,9 @@ async function barProgress(stream: NodeJS.WriteStream): Promise<Progress> {
     epoch: (record) => write(epochLine(record, started?.epochs ?? record.epoch)),
     message: write,
     stop() {
+      if (!bar) return
+      // Lines that were logged since the last redraw are written by the next one.
+      bars.update()
       bars.stop()
       bar = undefined
     },

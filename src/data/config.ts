@@ -33,6 +33,8 @@ export interface DataConfig {
 
 /** A config with nothing left out. */
 export interface ResolvedDataConfig {
+  /** [height, width], so that a resolved config is a config too. */
+  inputSize: [height: number, width: number]
   height: number
   width: number
   channels: 1 | 3
@@ -65,7 +67,7 @@ export function resolveDataConfig(config: DataConfig = {}): ResolvedDataConfig {
   const mean = perChannel("mean", config.mean ?? imagenetMean, channels)
   const std = perChannel("std", config.std ?? imagenetStd, channels)
   if (std.some((value) => value <= 0)) throw new UsageError(`std must be above 0, got ${std.join(", ")}`)
-  return { height, width, channels, mean, std, interpolation, cropPct, cropMode }
+  return { inputSize: [height, width], height, width, channels, mean, std, interpolation, cropPct, cropMode }
 }
 
 function resolveSize({ inputSize = 224, channels }: DataConfig): { channels: 1 | 3; height: number; width: number } {

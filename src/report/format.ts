@@ -25,15 +25,15 @@ export function formatInteger(value: number): string {
 /** Three digits and a decimal prefix: 28589128 is "28.6 M". */
 export function formatCount(value: number): string {
   return orDash(value, () => {
-    const [scale, prefix] = pickUnit(value, [
+    const rounded = Number(value.toPrecision(3)) // before the unit is chosen, or 999,999 would be "1000 k"
+    const [scale, prefix] = pickUnit(rounded, [
       [1e12, "T"],
       [1e9, "G"],
       [1e6, "M"],
       [1e3, "k"],
       [1, ""],
     ])
-    const digits = (value / scale).toPrecision(3)
-    return prefix === "" ? formatNumber(value, 3) : `${digits}${thin}${prefix}`
+    return prefix === "" ? String(rounded) : `${(rounded / scale).toPrecision(3)}${thin}${prefix}`
   })
 }
 

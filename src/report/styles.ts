@@ -44,7 +44,7 @@ h3 { font-size: 15px; font-weight: 620; margin: 32px 0 12px; }
 a { color: inherit; }
 .eyebrow { color: var(--right); font-size: 13px; font-weight: 650; letter-spacing: 0.09em; text-transform: uppercase; margin-bottom: 10px; }
 .meta { color: var(--soft); margin: 12px 0 20px; overflow-wrap: anywhere; }
-.intro { color: var(--soft); margin: 6px 0 22px; max-width: 68ch; overflow-wrap: anywhere; }
+.intro { color: var(--soft); margin: 6px 0 22px; max-width: 68ch; overflow-wrap: anywhere; text-wrap: pretty; }
 
 .figures { display: grid; grid-template-columns: repeat(4, 1fr); gap: 1px; margin-top: 28px; background: var(--rule); border: 1px solid var(--rule); border-radius: 10px; overflow: hidden; }
 .figures > div { background: var(--card); padding: 16px 18px 14px; }
@@ -94,6 +94,7 @@ svg .legend { fill: var(--ink); }
 .confusion > .scroll { max-width: 100%; }
 .confusion > .list { flex: 1 1 320px; min-width: 0; }
 .confusion h3 { margin-top: 0; }
+.confusion th, .confusion td { padding-left: 8px; padding-right: 8px; }
 .scroll { overflow-x: auto; }
 .tall { max-height: 620px; overflow-y: auto; border: 1px solid var(--rule); border-radius: 10px; background: var(--card); }
 .tall thead th { position: sticky; top: 0; background: var(--card); box-shadow: inset 0 -1px var(--rule); }
@@ -144,18 +145,21 @@ details .tall { border: 0; }
   .card { padding: 14px 12px; }
   .chart text { font-size: 13px; }
   .facts { gap: 12px 28px; }
-  th, td { padding: 7px 9px; }
+  table { font-size: 13px; }
+  th, td { padding: 7px; }
   .meter { display: none; }
-  .pictures { grid-template-columns: 1fr 1fr; gap: 18px 12px; }
-  .pictures.small { grid-template-columns: repeat(3, 1fr); gap: 12px 10px; }
+  .pictures { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 18px 12px; }
+  .pictures.small { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 12px 10px; }
 }
 @media print {
-  :root { color-scheme: light; }
+  :root { color-scheme: light; --paper: #ffffff; }
   body { max-width: none; padding: 0; font-size: 12px; }
   nav, .code button { display: none; }
   section { padding-top: 28px; }
+  .charts { grid-template-columns: 1fr 1fr; gap: 10px; }
+  .heat.named { max-width: 100%; height: auto; }
   .card, .pictures figure, tr, .figures > div { break-inside: avoid; }
-  h2, h3 { break-after: avoid; }
+  h2, h3, .intro { break-after: avoid; }
   .tall { max-height: none; overflow: visible; }
   .heat, .bar, .meter, .meter i { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }

@@ -9,15 +9,21 @@ import type { Tensor } from "../tensor/tensor.ts"
 /** The loss or a gradient is not finite. Nothing was updated. */
 export class NonFiniteError extends Error {
   override name = "NonFiniteError"
+  readonly loss: number
   /** The first tensor that is not finite, in the order of computation. */
   readonly tensor: string
+  /** Updates before it. */
+  readonly step: number
 
-  constructor(loss: number, tensor: string, step: number) {
+  /** @param kept what was saved before, if anything. */
+  constructor(loss: number, tensor: string, step: number, kept = "nothing was updated in this step") {
     super(
       `the loss is ${loss} at step ${step}; the first value that is not finite is in ${tensor}. ` +
-        "Lower --lr, warm up longer, or clip gradients (--clip-grad 1)",
+        `Lower --lr, warm up longer, or clip gradients (--clip-grad 1); ${kept}`,
     )
+    this.loss = loss
     this.tensor = tensor
+    this.step = step
   }
 }
 

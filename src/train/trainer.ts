@@ -8,6 +8,8 @@ import { type DropPathInput, TrainingContext } from "../nn/module.ts"
 import {
   clipScale,
   createOptimizer,
+  type EmaOptions,
+  emaDecay,
   gradientNorm,
   type Optimizer,
   type OptimizerSpec,
@@ -47,8 +49,8 @@ export interface TrainerOptions {
   loss?: "cross-entropy" | LossOptions
   /** Gradients are scaled to at most this norm. Default: none. */
   clipGradNorm?: number
-  /** Keep an exponential moving average of the weights. */
-  ema?: { decay: number }
+  /** Keep an exponential moving average of the weights; with `warmup` its decay rises as timm's does. */
+  ema?: EmaOptions
   /** Batches whose gradients are averaged for one update. Default 1. */
   accumulate?: number
   /** Seed of stochastic depth. Default 0. */
@@ -94,8 +96,10 @@ export class Trainer {
   readonly #optimizer: Optimizer
   readonly #accumulated: Float32Array[] | undefined
   readonly #programs = new Map<string, Promise<StepProgram>>()
+  readonly #forwards = new Map<string, Promise<Program>>()
   #updates = 0
   #batches = 0
+  #lr = 0
 
   /** Use {@link createTrainer}. */
   constructor(model: Model, options: TrainerOptions) {
@@ -120,6 +124,11 @@ export class Trainer {
     return this.#updates
   }
 
+  /** Learning rate of the last update. */
+  get lr(): number {
+    return this.#lr
+  }
+
   /**
    * One step: forward, backward, and once enough batches are accumulated the update.
    * Throws a NonFiniteError, with nothing updated, if the loss or a gradient is not finite.
@@ -140,9 +149,13 @@ export class Trainer {
     this.#optimizer.step(this.#parameters, sums ?? step.gradients, {
       lr,
       clipScale: clip / accumulate,
-      ema: ema && { averages: this.#averages!, decay: ema.decay },
+      ema: ema && {
+        averages: this.#averages!,
+        decay: ema.warmup ? emaDecay(this.#updates, ema) : ema.decay,
+      },
     })
     for (const sum of sums ?? []) sum.fill(0)
+    this.#lr = lr
     this.#updates++
     this.#model.invalidate()
     return { loss, gradNorm, lr }
@@ -159,6 +172,24 @@ export class Trainer {
       loss: Number(outputs[lossName]!.data[0]),
       gradients: Object.fromEntries(this.#names.map((name) => [name, copy(name)])),
     }
+  }
+
+  /**
+   * Logits [N, K] in evaluation mode, from the weights as they are or from their average. Nothing is compiled anew
+   * after an update: for a validation between epochs. images [N, H, W, C].
+   */
+  async forward(images: NdArray, { ema = false }: { ema?: boolean } = {}): Promise<NdArray> {
+    const { network, backend, threads, name } = this.#model
+    const [, height, width] = images.shape as [number, number, number, number]
+    const key = `${height}x${width}`
+    let program = this.#forwards.get(key)
+    if (!program) {
+      program = Program.create({ logits: network.trace("N", height, width).logits }, { name, backend, threads })
+      this.#forwards.set(key, program)
+    }
+    const weights = ema ? this.emaWeights : this.#model.weights
+    if (!weights) throw new UsageError("this trainer keeps no average: create it with ema: { decay }")
+    return (await (await program).run({ ...weights, images })).logits!
   }
 
   /** The averaged weights. Throws a UsageError if the trainer keeps none. */
@@ -207,9 +238,11 @@ export class Trainer {
 
   /** Frees the compiled graphs. */
   async dispose(): Promise<void> {
-    const programs = await Promise.allSettled(this.#programs.values())
+    const steps = [...this.#programs.values()].map(async (step) => (await step).program)
+    const programs = await Promise.allSettled([...steps, ...this.#forwards.values()])
     this.#programs.clear()
-    for (const entry of programs) if (entry.status === "fulfilled") await entry.value.program.dispose()
+    this.#forwards.clear()
+    for (const entry of programs) if (entry.status === "fulfilled") await entry.value.dispose()
   }
 
   async #run({ images, targets }: TrainingBatch): Promise<StepProgram> {

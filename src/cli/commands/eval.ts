@@ -1,8 +1,9 @@
 /** `convnext eval`: how good is a trained model on labelled images? */
 
 import { z } from "zod"
+import type { Evaluation } from "../../run/evaluate.ts"
 import { defineCommand } from "../command.ts"
-import { type Evaluation, loadLibrary } from "../library.ts"
+import { loadLibrary } from "../library.ts"
 import { modelOptions, openModel } from "../model-source.ts"
 import { formatPercent, formatTable } from "../table.ts"
 
@@ -36,7 +37,8 @@ export default defineCommand({
     const model = await openModel(library, options)
     try {
       const result = await library.evaluate(model, options.data, { batchSize, limit, strict })
-      if (result.skipped > 0) note(`${result.skipped} images could not be read and do not count`)
+      for (const { source, reason } of result.skipped) note(`skipped ${source}: ${reason}`)
+      if (result.skipped.length > 0) note(`${result.skipped.length} images could not be read and do not count`)
       return { json: { model: model.name, data: options.data, ...result }, text: () => evaluationText(result) }
     } finally {
       await model.dispose()

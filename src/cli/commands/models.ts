@@ -1,9 +1,10 @@
 /** `convnext models`: what can be built. */
 
 import { z } from "zod"
+import type { ModelInfo } from "../../models/model.ts"
 import { nearestNames, UsageError } from "../../tensor/errors.ts"
 import { defineCommand } from "../command.ts"
-import { loadLibrary, type ModelInfo } from "../library.ts"
+import { loadLibrary } from "../library.ts"
 import { formatCount, formatTable } from "../table.ts"
 
 export default defineCommand({
@@ -35,21 +36,21 @@ export default defineCommand({
 })
 
 /** One line for each model. */
-export function modelTable(models: readonly ModelInfo[]): string {
+function modelTable(models: readonly ModelInfo[]): string {
   return formatTable(
     [
       { header: "model" },
       { header: "family" },
       { header: "parameters", align: "right" },
       { header: "MACs", align: "right" },
-      { header: "input", align: "right" },
+      { header: "input size", align: "right" },
     ],
     models.map(({ name, family, parameters, macs, inputSize }) => [
       name,
       family,
       formatCount(parameters),
       formatCount(macs),
-      inputSize.join("x"),
+      String(inputSize),
     ]),
   )
 }

@@ -1,9 +1,10 @@
 /** `convnext predict`: what is on these images? */
 
 import { z } from "zod"
+import type { FilePrediction } from "../../run/predict.ts"
 import { defineCommand } from "../command.ts"
 import { expandImageFiles } from "../image-files.ts"
-import { type FilePrediction, loadLibrary } from "../library.ts"
+import { loadLibrary } from "../library.ts"
 import { modelOptions, openModel } from "../model-source.ts"
 import { formatPercent, formatTable } from "../table.ts"
 

@@ -1,10 +1,11 @@
 /** `convnext train`: from a folder of images to a trained model. */
 
+import { shellCommand } from "../../run/shell.ts"
+import type { TrainResult } from "../../run/train.ts"
 import { type TrainOptions, trainOptions } from "../../train/options.ts"
 import { type CommandResult, defineCommand } from "../command.ts"
-import { loadLibrary, type TrainResult } from "../library.ts"
+import { loadLibrary } from "../library.ts"
 import { createProgress } from "../progress.ts"
-import { shellCommand } from "../shell.ts"
 import { listenForStop } from "../signals.ts"
 import { formatPercent } from "../table.ts"
 

@@ -9,7 +9,6 @@ import {
   expectedLayout,
   findParts,
   folderDataset,
-  type ImageFolder,
   listNames,
   type PartName,
   type Parts,
@@ -122,19 +121,20 @@ async function openFolderForEval(
 ): Promise<EvalData> {
   const part = choosePart(path, parts, split)
   const folder = await scanImageFolder(part ?? parts.train ?? path)
-  checkKnown(folder, classes)
+  checkKnown(folder.root, folder.classes, classes)
   const warnings = [...folder.warnings]
   if (parts.train && !part) warnings.push(`${path} has no val/ or test/: the images of train/ are measured`)
   const dataset = folderDataset(folder, classes)
   return { dataset, description: `${format(dataset.length)} images of ${folder.root}`, channels: 3, warnings }
 }
 
-function checkKnown(folder: ImageFolder, classes: readonly string[]): void {
+/** Throws an InputError that lists the names that are not among the model's classes, if there are any. */
+function checkKnown(where: string, names: readonly string[], classes: readonly string[]): void {
   const known = classes.map((name) => name.normalize("NFC"))
-  const unknown = without(folder.classes, known)
+  const unknown = without(names, known)
   if (unknown.length > 0) {
     throw new InputError(
-      `${folder.root} has classes that the model does not know: ${listNames(unknown)}. ` +
+      `${where} has classes that the model does not know: ${listNames(unknown)}. ` +
         `Its ${classes.length} classes are ${listNames(classes)}`,
     )
   }
@@ -175,18 +175,13 @@ async function openIdxForEval(
   if (!chosen) throw new InputError(`${path} has no IDX files of its ${split} part`)
   const read = await readIdxPart(chosen)
   const names = await readLabelNames(path)
-  const present = countByClass(read.labels, read.classes.length)
   // Without names the labels are taken for the model's own numbers.
-  const own = names ?? [...classes]
-  const unknown = read.classes.filter((_, label) => present[label]! > 0 && !classes.includes(own[label] ?? ""))
-  if (unknown.length > 0) {
-    const named = unknown.map((label) => own[Number(label)] ?? label)
-    throw new InputError(
-      `${path} has classes that the model does not know: ${listNames(named)}. ` +
-        `Its ${classes.length} classes are ${listNames(classes)}`,
-    )
-  }
-  const labels = read.labels.map((label) => classes.indexOf(own[label]!))
+  const nameOf = (label: number) => ((names ?? classes)[label] ?? String(label)).normalize("NFC")
+  const counts = countByClass(read.labels, read.classes.length)
+  const present = [...counts.keys()].filter((label) => counts[label]! > 0)
+  checkKnown(path, present.map(nameOf), classes)
+  const known = new Map(classes.map((name, label) => [name.normalize("NFC"), label]))
+  const labels = read.labels.map((label) => known.get(nameOf(label))!)
   return {
     dataset: { ...read, classes, labels },
     description: `${format(read.length)} images of ${path}`,

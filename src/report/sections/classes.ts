@@ -2,7 +2,7 @@
 import type { ClassScore, ReportData } from "../data.ts"
 import { formatInteger, formatPercent } from "../format.ts"
 import { html, type Markup } from "../html.ts"
-import { section } from "./section.ts"
+import { plural, section } from "./section.ts"
 
 export function classes({ evaluation, data }: ReportData): Markup {
   const orZero = (score: number) => (Number.isNaN(score) ? 0 : score)
@@ -10,7 +10,7 @@ export function classes({ evaluation, data }: ReportData): Markup {
   return section(
     "classes",
     "Classes",
-    `All ${data.classes.length} classes, the hardest (lowest F1) first.`,
+    `${plural(data.classes.length, "class", "classes")}, the hardest (lowest F1) first.`,
     html`<div class="scroll tall"><table>
 <thead><tr><th>Class</th><th class="number">Precision</th><th class="number">Recall</th><th class="number">F1</th><th class="number">Support</th></tr></thead>
 <tbody>${worstFirst.map(classRow)}</tbody>

@@ -43,7 +43,7 @@ function topConfusions(counts: number[][], classes: string[]): Markup {
   )
   return html`<div class="list"><h3>Most frequent confusions</h3>
 <div class="scroll"><table>
-<thead><tr><th>True</th><th>Predicted</th><th class="number">Images</th><th class="number">Of the class</th></tr></thead>
+<thead><tr><th>True</th><th>Predicted</th><th class="number">Images</th><th class="number">Share</th></tr></thead>
 <tbody>${rows}</tbody>
 </table></div></div>`
 }

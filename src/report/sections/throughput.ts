@@ -1,14 +1,18 @@
 /** How fast it went, on what, and what it waited for. */
-import type { EpochRecord } from "../../train/record.ts"
 import type { ReportData } from "../data.ts"
-import { formatBytes, formatDuration, formatNumber, formatPercent, formatShare } from "../format.ts"
+import { formatBytes, formatDuration, formatNumber, formatPercent } from "../format.ts"
 import { html, type Markup } from "../html.ts"
-import { epochChart } from "./curves.ts"
-import { chartFigure, facts, section } from "./section.ts"
+import { type EpochSeries, epochChart, plainNumbers, shares } from "./epoch-chart.ts"
+import { facts, section } from "./section.ts"
+
+const speed: EpochSeries = { name: "images per second", value: ({ imagesPerSecond }) => imagesPerSecond }
+const waiting: EpochSeries = { name: "waiting", value: ({ waitShare }) => waitShare }
+const memory: EpochSeries = { name: "GiB", value: ({ memoryBytes }) => memoryBytes / 2 ** 30 }
+const duration: EpochSeries = { name: "seconds", value: ({ seconds }) => seconds }
 
 export function throughput({ runtime, epochs }: ReportData): Markup {
-  const chart = (title: string, value: (epoch: EpochRecord) => number, format: (x: number) => string) =>
-    chartFigure(title, epochChart(epochs, title, [{ name: title.toLowerCase(), value }], { format, fromZero: true }))
+  const chart = (title: string, series: EpochSeries, style = plainNumbers) =>
+    epochChart(title, epochs, [series], { ...style, fromZero: true })
   return section(
     "throughput",
     "Throughput",
@@ -20,22 +24,10 @@ export function throughput({ runtime, epochs }: ReportData): Markup {
       ["Waiting for data", formatPercent(runtime.waitShare)],
       ["Peak memory", formatBytes(runtime.peakMemoryBytes)],
     ])}<div class="charts">
-${chart(
-  "Images per second",
-  ({ imagesPerSecond }) => imagesPerSecond,
-  (x) => formatNumber(x, 3),
-)}
-${chart("Share of time waiting for data", ({ waitShare }) => waitShare, formatShare)}
-${chart(
-  "Peak resident memory, GiB",
-  ({ memoryBytes }) => memoryBytes / 2 ** 30,
-  (x) => formatNumber(x, 3),
-)}
-${chart(
-  "Seconds per epoch",
-  ({ seconds }) => seconds,
-  (x) => formatNumber(x, 4),
-)}
+${chart("Images per second", speed)}
+${chart("Share of time waiting for data", waiting, shares)}
+${chart("Peak resident memory, GiB", memory)}
+${chart("Seconds per epoch", duration)}
 </div>`,
   )
 }

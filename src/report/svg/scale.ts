@@ -12,7 +12,9 @@ export interface Ticks {
  * @param minStep 1 for an axis of whole numbers.
  */
 export function niceTicks(min: number, max: number, count = 5, minStep = 0): Ticks {
-  const margin = max > min ? 0 : Math.abs(max) / 10 || 1
+  const size = Math.max(Math.abs(min), Math.abs(max))
+  const single = max - min <= Math.max(size * 1e-9, smallest)
+  const margin = single ? (size > smallest ? size / 10 : 1) : 0
   const low = min >= 0 ? Math.max(0, min - margin) : min - margin
   const high = max + margin
   const step = Math.max(niceStep((high - low) / count), minStep)
@@ -21,6 +23,9 @@ export function niceTicks(min: number, max: number, count = 5, minStep = 0): Tic
   const values = Array.from({ length: last - first + 1 }, (_, i) => roundTo((first + i) * step, step))
   return { values, step }
 }
+
+/** Below this a distance cannot be divided into steps without losing its digits. */
+const smallest = 1e-100
 
 /** The 1, 2, 5 times a power of ten that is nearest above. */
 function niceStep(raw: number): number {
@@ -31,7 +36,7 @@ function niceStep(raw: number): number {
 
 /** Removes what binary fractions add: 0.30000000000000004 with a step of 0.1 is 0.3. */
 function roundTo(value: number, step: number): number {
-  return Number(value.toPrecision(Math.max(1, 2 + Math.ceil(Math.log10(Math.abs(value) / step + 1)))))
+  return Number(value.toPrecision(2 + Math.ceil(Math.log10(Math.abs(value) / step + 1))))
 }
 
 /** Maps `domain` linearly onto `range`. */

@@ -71,6 +71,10 @@ test.each([
   expect((error as Error).message).toMatch(message)
 })
 
-test("a safetensors file of 7 bytes is refused by loadSafetensors too", async () => {
-  await expect(loadSafetensors(new Uint8Array(7))).rejects.toThrow(InputError)
+test("every truncation of a file is an InputError", async () => {
+  const bytes = encodeSafetensors(tensors)
+  for (let size = 0; size < bytes.length; size++) {
+    await expect(loadTensors(bytes.subarray(0, size))).rejects.toThrow(InputError)
+    await expect(loadSafetensors(bytes.subarray(0, size))).rejects.toThrow(InputError)
+  }
 })

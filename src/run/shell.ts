@@ -6,7 +6,7 @@ export function shellCommand(...words: string[]): string {
 }
 
 function quote(word: string): string {
-  if (/^[\w@%+=:,./\\-]+$/.test(word)) return word
-  // Windows' shells know only double quotes.
-  return process.platform === "win32" ? `"${word}"` : `'${word.replaceAll("'", "'\\''")}'`
+  // Windows' shells know only double quotes, and a backslash is a plain character to them.
+  if (process.platform === "win32") return /^[\w@%+=:,./\\-]+$/.test(word) ? word : `"${word}"`
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }

@@ -1,0 +1,141 @@
+/** Checkpoints of a run: weights to use, and the state to go on from. */
+
+import { readdir, rm } from "node:fs/promises"
+import { join } from "node:path"
+import { z } from "zod"
+import { createModel, type Model } from "../models/model.ts"
+import type { StateDict } from "../models/network.ts"
+import { InputError } from "../tensor/errors.ts"
+import type { Trainer } from "../train/trainer.ts"
+import { loadSafetensors, saveSafetensors } from "../weights/node/files.ts"
+import { exists, openRunFolder, type RunPaths, readJson, writeJson } from "./folder.ts"
+
+/** What the metadata of a checkpoint says of its model: enough to use it with nothing else at hand. */
+const modelMetadata = z.object({
+  model: z.string(),
+  config: z.record(z.string(), z.unknown()),
+  classes: z.array(z.string()),
+  preprocessing: z.object({
+    inputSize: z.number(),
+    interpolation: z.enum(["bicubic", "bilinear"]),
+    cropPct: z.number(),
+    cropMode: z.enum(["center", "squash", "border"]),
+    mean: z.array(z.number()),
+    std: z.array(z.number()),
+  }),
+})
+
+/** Key of our entry in the metadata of a safetensors file. */
+const METADATA_KEY = "convnext"
+
+/** Writes weights with all that is needed to use them. The tensors have timm's names, so that timm reads them too. */
+export async function saveModel(path: string, model: Model, weights: StateDict = model.weights): Promise<void> {
+  const { inputSize, interpolation, cropPct, cropMode, mean, std } = model.dataConfig
+  const description: z.infer<typeof modelMetadata> = {
+    model: model.name,
+    config: model.config,
+    classes: model.classes ?? [],
+    preprocessing: { inputSize, interpolation, cropPct, cropMode, mean: [...mean], std: [...std] },
+  }
+  await saveSafetensors(path, weights, { format: "pt", [METADATA_KEY]: JSON.stringify(description) })
+}
+
+export interface LoadRunOptions {
+  /** Which weights to take. Default "best". */
+  checkpoint?: "best" | "last"
+  device?: string
+  threads?: number
+}
+
+/**
+ * The model of a run.
+ * @param path the run's folder, or one of its checkpoints
+ * Throws an InputError if it is no run, or has no checkpoint yet.
+ */
+export async function loadRun(
+  path: string,
+  { checkpoint = "best", device, threads }: LoadRunOptions = {},
+): Promise<Model> {
+  const file = path.endsWith(".safetensors") ? path : (await openRunFolder(path))[checkpoint]
+  if (!(await exists(file))) {
+    throw new InputError(`there is no ${file}: a run has checkpoints once its first epoch is done`)
+  }
+  const { tensors, metadata } = await loadSafetensors(file)
+  const { model, config, classes, preprocessing } = parseMetadata(file, metadata[METADATA_KEY])
+  return createModel(model, { config, classes, preprocessing, weights: tensors, device, threads })
+}
+
+function parseMetadata(file: string, text: string | undefined): z.infer<typeof modelMetadata> {
+  if (text === undefined) {
+    throw new InputError(`${file} does not say what model it belongs to: it was not written by a run`)
+  }
+  try {
+    return modelMetadata.parse(JSON.parse(text))
+  } catch {
+    throw new InputError(`${file} has a damaged description of its model`)
+  }
+}
+
+/** Where a run stands. Everything here and in the tensors is exact, so that a resumed run reaches the same bits. */
+const runState = z.object({
+  version: z.literal(1),
+  /** File of the tensors: weights, average, optimizer. */
+  tensors: z.string(),
+  /** The epoch under way or next, from 1, and the batches of it that are done. */
+  epoch: z.number(),
+  batch: z.number(),
+  updates: z.number(),
+  batches: z.number(),
+  /** Sums over the epoch so far. */
+  lossSum: z.number(),
+  gradNormSum: z.number(),
+  best: z.object({ epoch: z.number(), top1: z.number() }),
+  /** Seconds of training so far. */
+  seconds: z.number(),
+  /** The run has reached its end. */
+  finished: z.boolean(),
+  skipped: z.array(z.object({ source: z.string(), reason: z.string() })),
+})
+
+export type RunState = z.infer<typeof runState>
+export type RunProgress = Omit<RunState, "version" | "tensors" | "updates" | "batches">
+
+/**
+ * Writes the state to go on from. The tensors go to a new file, and only then state.json is made to name it: whenever
+ * the process ends, state.json names a whole file that belongs to it.
+ */
+export async function saveState(paths: RunPaths, model: Model, trainer: Trainer, progress: RunProgress): Promise<void> {
+  const { tensors, updates, batches } = trainer.state()
+  const file = `state-${progress.epoch}-${progress.batch}.safetensors`
+  const weights = Object.fromEntries(Object.entries(model.weights).map(([name, value]) => [`model/${name}`, value]))
+  await saveSafetensors(join(paths.folder, file), { ...weights, ...tensors })
+  const state: RunState = { version: 1, tensors: file, updates, batches, ...progress }
+  await writeJson(paths.state, state)
+  for (const name of await readdir(paths.folder)) {
+    if (/^state-\d+-\d+\.safetensors(\.tmp)?$/.test(name) && name !== file)
+      await rm(join(paths.folder, name), { force: true })
+  }
+}
+
+/**
+ * Puts the state back that `saveState` wrote. Undefined if the run was stopped before it saved one: it begins again.
+ * Throws an InputError if the state is damaged.
+ */
+export async function restoreState(paths: RunPaths, model: Model, trainer: Trainer): Promise<RunState | undefined> {
+  if (!(await exists(paths.state))) return undefined
+  const state = await readState(paths)
+  const { tensors } = await loadSafetensors(join(paths.folder, state.tensors))
+  const weights: StateDict = {}
+  for (const [name, value] of Object.entries(tensors)) {
+    if (name.startsWith("model/")) weights[name.slice("model/".length)] = value
+  }
+  model.loadStateDict(weights)
+  trainer.loadState({ tensors, updates: state.updates, batches: state.batches })
+  return state
+}
+
+async function readState(paths: RunPaths): Promise<RunState> {
+  const parsed = runState.safeParse(await readJson(paths.state))
+  if (!parsed.success) throw new InputError(`${paths.state} is damaged: ${parsed.error.issues[0]!.message}`)
+  return parsed.data
+}

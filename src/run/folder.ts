@@ -1,0 +1,123 @@
+/** The folder of a run: what lies where, and how a new one is made. */
+
+import { mkdir, readFile, stat } from "node:fs/promises"
+import { basename, join, resolve } from "node:path"
+import { parse, stringify } from "yaml"
+import { InputError } from "../tensor/errors.ts"
+import { writeFileAtomic } from "../weights/node/atomic-file.ts"
+
+/** Files of a run. */
+export interface RunPaths {
+  folder: string
+  /** The resolved options; `convnext train --config` takes it. */
+  config: string
+  labels: string
+  metrics: string
+  /** Weights after the last epoch and after the best one: averaged ones where an average is kept. */
+  last: string
+  best: string
+  /** All that resume needs: counters here, tensors in the file that it names. */
+  state: string
+  report: string
+  onnx: string
+}
+
+export function runPaths(folder: string): RunPaths {
+  return {
+    folder,
+    config: join(folder, "config.yaml"),
+    labels: join(folder, "labels.json"),
+    metrics: join(folder, "metrics.csv"),
+    last: join(folder, "last.safetensors"),
+    best: join(folder, "best.safetensors"),
+    state: join(folder, "state.json"),
+    report: join(folder, "report.html"),
+    onnx: join(folder, "model.onnx"),
+  }
+}
+
+/**
+ * Makes the folder of a new run: `out` if it is given, else runs/NAME, with a number behind it if that exists.
+ * Throws an InputError if `out` exists already and is not empty: an earlier run is never written over.
+ */
+export async function createRunFolder(name: string, out: string | undefined): Promise<RunPaths> {
+  if (out !== undefined) {
+    await makeFolder(out, true)
+    if (await exists(runPaths(out).config)) {
+      throw new InputError(`${out} holds a run already: choose another --out, or go on with it by --resume ${out}`)
+    }
+    return runPaths(out)
+  }
+  for (let number = 1; ; number++) {
+    const folder = join("runs", number === 1 ? name : `${name}-${number}`)
+    if (await makeFolder(folder, false)) return runPaths(folder)
+  }
+}
+
+/** Makes a folder. False if it is there already and `mayExist` is not set. */
+async function makeFolder(folder: string, mayExist: boolean): Promise<boolean> {
+  try {
+    await mkdir(resolve(folder, ".."), { recursive: true })
+    await mkdir(folder)
+    return true
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === "EEXIST" && (await stat(folder)).isDirectory()) return mayExist
+    if (code === "EEXIST") throw new InputError(`${folder} is a file: a run needs a folder`)
+    throw new InputError(`cannot make the folder ${folder}: ${message}`)
+  }
+}
+
+/** A name for a run that is safe as a folder's name. */
+export function runName(data: string, model: string): string {
+  const source = basename(resolve(data)).replace(/[^\p{L}\p{N}._-]+/gu, "-")
+  return `${source || "data"}-${model.replaceAll("/", "-")}`
+}
+
+/** The paths of an existing run. Throws an InputError that says what is missing if the folder is none. */
+export async function openRunFolder(folder: string): Promise<RunPaths> {
+  const paths = runPaths(folder)
+  if (!(await exists(folder))) throw new InputError(`there is no run at ${folder}`)
+  if (!(await exists(paths.config))) {
+    throw new InputError(`${folder} is no run: it has no config.yaml. A run is what \`convnext train\` writes`)
+  }
+  return paths
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** Writes an object as YAML. */
+export async function writeYaml(path: string, value: Record<string, unknown>): Promise<void> {
+  const given = Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined))
+  await writeFileAtomic(path, [stringify(given)])
+}
+
+/** Reads an object from YAML. Throws an InputError if the file cannot be read or holds something else. */
+export async function readYaml(path: string): Promise<Record<string, unknown>> {
+  const value = await readWith(path, (text) => parse(text) as unknown)
+  if (typeof value !== "object" || value === null) throw new InputError(`${path} holds no settings`)
+  return value as Record<string, unknown>
+}
+
+/** Writes a value as JSON. */
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeFileAtomic(path, [`${JSON.stringify(value, null, 2)}\n`])
+}
+
+/** Reads JSON. Throws an InputError if the file cannot be read. */
+export function readJson(path: string): Promise<unknown> {
+  return readWith(path, (text) => JSON.parse(text) as unknown)
+}
+
+async function readWith<T>(path: string, parseText: (text: string) => T): Promise<T> {
+  try {
+    return parseText(await readFile(path, "utf8"))
+  } catch (error) {
+    throw new InputError(`cannot read ${path}: ${(error as Error).message.split("\n")[0]}`)
+  }
+}

@@ -1,0 +1,427 @@
+/** One training run, from a data folder to checkpoints, report and exported model. */
+
+import { resolve } from "node:path"
+import { setImmediate } from "node:timers/promises"
+import type { DataSplits } from "../data/dataset.ts"
+import { createLoader, type Loader } from "../data/node/loader.ts"
+import { openDataset, openEmbedded } from "../data/node/open.ts"
+import { createModel, type Model } from "../models/model.ts"
+import { cosineSchedule } from "../optim/index.ts"
+import { measure } from "../tasks/classification/evaluate.ts"
+import { UsageError } from "../tensor/errors.ts"
+import { type NdArray, ndarray } from "../tensor/ndarray.ts"
+import { appendMetrics, readMetrics, startMetrics } from "../train/node/metrics-csv.ts"
+import { type EventWriter, openEvents } from "../train/node/tensorboard.ts"
+import { NonFiniteError } from "../train/non-finite.ts"
+import { checkTrainOptions, type TrainOptions } from "../train/options.ts"
+import type { EpochRecord } from "../train/record.ts"
+import { createTrainer, type Trainer } from "../train/trainer.ts"
+import { loadTensors } from "../weights/node/files.ts"
+import { type RunProgress, restoreState, saveModel, saveState } from "./checkpoint.ts"
+import { exportOnnx } from "./export.ts"
+import { createRunFolder, openRunFolder, type RunPaths, readYaml, runName, writeJson, writeYaml } from "./folder.ts"
+import { writeReport } from "./report.ts"
+import {
+  augmentationOf,
+  batchesPerEpoch,
+  dataConfigOf,
+  type RunSettings,
+  resolveSettings,
+  updatesPerEpoch,
+} from "./settings.ts"
+
+/** What is known once a run begins. */
+export interface TrainStart {
+  folder: string
+  model: string
+  parameters: number
+  epochs: number
+  /** The first epoch of this call, from 1: above 1 when a run is resumed. */
+  firstEpoch: number
+  /** Batches of an epoch. */
+  stepsPerEpoch: number
+}
+
+/** One batch. */
+export interface TrainStep {
+  /** From 1. */
+  epoch: number
+  /** Batch within the epoch, from 1. */
+  step: number
+  loss: number
+  lr: number
+  gradNorm: number
+  imagesPerSecond: number
+}
+
+/** What `train` calls while it works. */
+export interface TrainEvents {
+  onStart?(start: TrainStart): void
+  onStep?(step: TrainStep): void
+  onEpoch?(record: EpochRecord): void
+  /** A sentence for the person: what was found, decided or skipped. */
+  onMessage?(message: string): void
+  /** Stops after the step under way, with a checkpoint to resume from. */
+  signal?: AbortSignal
+}
+
+export interface TrainResult {
+  folder: string
+  epochs: EpochRecord[]
+  best: { epoch: number; top1: number }
+  reportPath: string
+  /** Undefined if the run was stopped by the signal. */
+  onnxPath?: string
+  stopped: "done" | "patience" | "signal"
+}
+
+/** Within an epoch, the state is saved this often. */
+const SAVE_SECONDS = 600
+
+/**
+ * Trains a classifier on a folder of images (or the ones that come along) and writes a run folder.
+ * With `resume` it goes on with a run that was stopped, to the same bits that an uninterrupted one reaches.
+ *
+ * @param model a model to train on, which is changed in place, or undefined for one that suits the data
+ * @example
+ * const { best, reportPath } = await train(undefined, { data: "photos/", epochs: 20 })
+ *
+ * Throws a UsageError for options that make no sense, an InputError for data that cannot be used, a NonFiniteError if
+ * the loss is no number; the checkpoints until then are kept.
+ */
+export async function train(
+  model: Model | undefined,
+  { onStart, onStep, onEpoch, onMessage, signal, ...options }: TrainOptions & TrainEvents = {},
+): Promise<TrainResult> {
+  const setup = options.resume !== undefined ? await reopen(options) : await prepare(model, options)
+  const run = new Run(setup, { onStart, onStep, onEpoch, onMessage, signal })
+  try {
+    return await run.train()
+  } finally {
+    await run.close()
+  }
+}
+
+interface RunSetup {
+  paths: RunPaths
+  settings: RunSettings
+  splits: DataSplits
+  model: Model
+  resumed: boolean
+}
+
+/** A new run. */
+async function prepare(model: Model | undefined, options: TrainOptions): Promise<RunSetup> {
+  if (model && options.model !== undefined) throw new UsageError("give a model or its name, not both")
+  const checked = checkTrainOptions(options)
+  const splits = await openSplits(checked)
+  const { name, config, dataConfig } = model ?? {}
+  const given = model ? { ...checked, model: name, imageSize: checked.imageSize ?? dataConfig?.inputSize } : checked
+  const settings = resolveSettings(given, splits)
+  const { classes } = splits
+  if (model && config?.numClasses !== classes.length) {
+    throw new UsageError(
+      `the model has ${config?.numClasses} classes and the data ${classes.length}: call model.resetClassifier(${classes.length})`,
+    )
+  }
+  if (model) model.classes = [...classes]
+  const trained = model ?? (await createRunModel(settings, splits))
+  const data = settings.data ?? "fashion-mnist"
+  const paths = await createRunFolder(options.name ?? runName(data, settings.model), options.out)
+  const recorded = settings.data === undefined ? {} : { data: resolve(settings.data) }
+  await writeJson(paths.labels, classes)
+  await startMetrics(paths.metrics, 0)
+  // Last: a folder with a config is a run.
+  await writeYaml(paths.config, { ...settings, ...recorded })
+  return { paths, settings, splits, model: trained, resumed: false }
+}
+
+/** A run that was stopped. Only how it is computed may be changed, not what. */
+async function reopen(options: TrainOptions): Promise<RunSetup> {
+  const changeable = ["resume", "threads", "workers", "device"]
+  const fixed = Object.keys(options).filter((name) => !changeable.includes(name))
+  if (fixed.length > 0) {
+    throw new UsageError(`a resumed run keeps its own settings: ${fixed.join(", ")} cannot be changed`)
+  }
+  const paths = await openRunFolder(options.resume!)
+  const { threads, workers, device } = options
+  const overrides = Object.fromEntries(Object.entries({ threads, workers, device }).filter(([, v]) => v !== undefined))
+  const checked = checkTrainOptions({ ...(await readYaml(paths.config)), ...overrides })
+  const splits = await openSplits(checked)
+  const settings = resolveSettings(checked, splits)
+  return { paths, settings, splits, model: await createRunModel(settings, splits), resumed: true }
+}
+
+function openSplits({ data, valFraction, seed }: Pick<RunSettings, "data" | "seed"> & { valFraction?: number }) {
+  return data === undefined ? openEmbedded() : openDataset(data, { valFraction, seed })
+}
+
+async function createRunModel(settings: RunSettings, { classes, channels }: DataSplits): Promise<Model> {
+  const { model, dropPath, seed, device, threads, imageSize, weights } = settings
+  return createModel(model, {
+    weights: weights === undefined ? undefined : await loadTensors(weights),
+    inChannels: channels,
+    classes,
+    inputSize: imageSize,
+    dropPathRate: dropPath,
+    seed,
+    device,
+    threads,
+  })
+}
+
+class Run {
+  readonly #setup: RunSetup
+  readonly #events: TrainEvents
+  readonly #trainLoader: Loader
+  readonly #valLoader: Loader
+  readonly #records: EpochRecord[] = []
+  readonly #stepsPerEpoch: number
+  #eventFile: EventWriter | undefined
+  #toldSkipped = 0
+  #savedAt = performance.now()
+
+  constructor(setup: RunSetup, events: TrainEvents) {
+    const { settings, splits } = setup
+    const { batchSize, seed, workers, strict } = settings
+    const shared = { config: dataConfigOf(settings, splits.channels), seed, workers, strict }
+    this.#setup = setup
+    this.#events = events
+    this.#stepsPerEpoch = batchesPerEpoch(splits.train.length, settings)
+    const augmentation = augmentationOf(settings)
+    this.#trainLoader = createLoader(splits.train, { ...shared, batchSize, mode: "train", augmentation })
+    this.#valLoader = createLoader(splits.val, { ...shared, batchSize: Math.max(batchSize, 32), mode: "eval" })
+  }
+
+  async train(): Promise<TrainResult> {
+    const { paths, settings, model } = this.#setup
+    const trainer = await this.#createTrainer()
+    try {
+      const progress = await this.#start(trainer)
+      let stopped: TrainResult["stopped"] = "done"
+      while (!progress.finished) {
+        if (this.#events.signal?.aborted || !(await this.#trainEpoch(trainer, progress))) {
+          stopped = "signal"
+          await saveState(paths, model, trainer, progress)
+          break
+        }
+        await this.#finishEpoch(trainer, progress)
+        if (this.#outOfPatience(progress)) stopped = "patience"
+        progress.finished = stopped === "patience" || progress.epoch > settings.epochs
+        await saveState(paths, model, trainer, progress)
+      }
+      const { best } = progress
+      const result = { folder: paths.folder, epochs: this.#records, best, reportPath: paths.report, stopped }
+      if (stopped === "signal") return result
+      await this.#conclude(progress)
+      return { ...result, onnxPath: paths.onnx }
+    } catch (error) {
+      if (error instanceof NonFiniteError && this.#records.length > 0) {
+        throw new NonFiniteError(error.loss, error.tensor, error.step, `the last good weights are in ${paths.last}`)
+      }
+      throw error
+    } finally {
+      await trainer.dispose()
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#eventFile?.close()
+    await Promise.all([this.#trainLoader.close(), this.#valLoader.close()])
+  }
+
+  #createTrainer(): Promise<Trainer> {
+    const { settings, splits, model } = this.#setup
+    const { lr, minLr, weightDecay, warmupEpochs, epochs, clipGrad, ema, accumulate, labelSmoothing, seed } = settings
+    const perEpoch = updatesPerEpoch(splits.train.length, settings)
+    return createTrainer(model, {
+      optimizer: { name: "adamw", lr, weightDecay },
+      schedule: cosineSchedule({
+        lr,
+        minLr,
+        // A rate of 0 would waste the first update.
+        warmupLr: lr / Math.max(10, warmupEpochs * perEpoch),
+        warmupSteps: Math.round(warmupEpochs * perEpoch),
+        totalSteps: Math.max(1, Math.floor(epochs * perEpoch)),
+      }),
+      loss: { name: "cross-entropy", labelSmoothing },
+      clipGradNorm: clipGrad > 0 ? clipGrad : undefined,
+      ema: ema > 0 ? { decay: ema, warmup: true } : undefined,
+      accumulate,
+      seed,
+    })
+  }
+
+  /** Begins at the beginning, or where the run was stopped. */
+  async #start(trainer: Trainer): Promise<RunProgress> {
+    const { paths, settings, splits, model, resumed } = this.#setup
+    const restored = resumed ? await restoreState(paths, model, trainer) : undefined
+    const progress: RunProgress = restored ?? {
+      epoch: 1,
+      batch: 0,
+      lossSum: 0,
+      gradNormSum: 0,
+      best: { epoch: 0, top1: 0 },
+      seconds: 0,
+      finished: false,
+      skipped: [],
+    }
+    if (resumed) {
+      await startMetrics(paths.metrics, progress.epoch - 1)
+      if (progress.epoch > 1) this.#records.push(...(await readMetrics(paths.metrics)))
+    }
+    this.#eventFile = openEvents(paths.folder, resumed ? trainer.updates : undefined)
+    const { onMessage, onStart } = this.#events
+    onMessage?.(splits.description)
+    for (const warning of splits.warnings) onMessage?.(warning)
+    onStart?.({
+      folder: paths.folder,
+      model: model.name,
+      parameters: model.parameterCount,
+      epochs: settings.epochs,
+      firstEpoch: Math.min(progress.epoch, settings.epochs),
+      stepsPerEpoch: this.#stepsPerEpoch,
+    })
+    return progress
+  }
+
+  /** Trains to the end of the epoch. False if the signal came before that. */
+  async #trainEpoch(trainer: Trainer, progress: RunProgress): Promise<boolean> {
+    const { paths, model } = this.#setup
+    const { onStep, signal } = this.#events
+    const started = performance.now()
+    const before = { seconds: progress.seconds, batch: progress.batch }
+    const range = { from: progress.batch, limit: this.#stepsPerEpoch - progress.batch }
+    if (range.limit <= 0) return true
+    for await (const { images, targets } of this.#trainLoader.epoch(progress.epoch - 1, range)) {
+      const { loss, lr, gradNorm } = await trainer.step({
+        images,
+        targets: ndarray(targets, [targets.length], "int32"),
+      })
+      progress.lossSum += loss
+      progress.gradNormSum += gradNorm
+      progress.batch++
+      const elapsed = (performance.now() - started) / 1000
+      progress.seconds = before.seconds + elapsed
+      const imagesPerSecond = ((progress.batch - before.batch) * images.shape[0]!) / elapsed
+      onStep?.({ epoch: progress.epoch, step: progress.batch, loss, lr, gradNorm, imagesPerSecond })
+      // Lets timers and signals in: the step itself does not.
+      await setImmediate()
+      if (signal?.aborted && progress.batch < this.#stepsPerEpoch) return false
+      if (performance.now() - this.#savedAt > SAVE_SECONDS * 1000) {
+        await saveState(paths, model, trainer, progress)
+        this.#savedAt = performance.now()
+      }
+    }
+    return true
+  }
+
+  /** Measures the model, records the epoch and writes the weights. */
+  async #finishEpoch(trainer: Trainer, progress: RunProgress): Promise<void> {
+    const { paths, settings, splits, model } = this.#setup
+    const ema = settings.ema > 0
+    const trainSeconds = progress.seconds - this.#records.reduce((sum, record) => sum + record.seconds, 0)
+    const started = performance.now()
+    const limit = settings.limitBatches
+    const metrics = await measure(this.#valLoader.epoch(0, { limit }), splits.classes, (images) =>
+      trainer.forward(images, { ema }),
+    )
+    progress.seconds += (performance.now() - started) / 1000
+    const { loss, top1, top5 } = metrics.result()
+    const record: EpochRecord = {
+      epoch: progress.epoch,
+      step: trainer.updates,
+      trainLoss: progress.lossSum / progress.batch,
+      valLoss: loss,
+      top1,
+      top5,
+      lr: trainer.lr,
+      gradNorm: progress.gradNormSum / progress.batch,
+      imagesPerSecond: (progress.batch * settings.batchSize) / trainSeconds,
+      waitShare: Math.min(1, this.#waitedSince() / trainSeconds),
+      memoryBytes: process.resourceUsage().maxRSS * 1024,
+      seconds: trainSeconds + (performance.now() - started) / 1000,
+    }
+    this.#records.push(record)
+    this.#tellSkipped(progress)
+    await appendMetrics(paths.metrics, record)
+    this.#writeEvents(record)
+    const weights = ema ? trainer.emaWeights : model.weights
+    await saveModel(paths.last, model, weights)
+    if (progress.best.epoch === 0 || top1 > progress.best.top1) {
+      progress.best = { epoch: progress.epoch, top1 }
+      await saveModel(paths.best, model, weights)
+    }
+    Object.assign(progress, { epoch: progress.epoch + 1, batch: 0, lossSum: 0, gradNormSum: 0 })
+    this.#events.onEpoch?.(record)
+  }
+
+  #outOfPatience({ epoch, best }: RunProgress): boolean {
+    const { patience } = this.#setup.settings
+    return patience > 0 && epoch - 1 - best.epoch >= patience
+  }
+
+  #waitedBefore = 0
+
+  /** Seconds that training waited for data since this was last asked. */
+  #waitedSince(): number {
+    const waited = this.#trainLoader.waitedSeconds - this.#waitedBefore
+    this.#waitedBefore = this.#trainLoader.waitedSeconds
+    return waited
+  }
+
+  #tellSkipped(progress: RunProgress): void {
+    const skipped = [...this.#trainLoader.skipped, ...this.#valLoader.skipped]
+    for (const image of skipped) {
+      if (!progress.skipped.some(({ source }) => source === image.source)) progress.skipped.push({ ...image })
+    }
+    const fresh = progress.skipped.slice(this.#toldSkipped)
+    this.#toldSkipped = progress.skipped.length
+    if (fresh.length === 0) return
+    const shown = fresh.slice(0, 3).map(({ source, reason }) => `${source} (${reason})`)
+    const more = fresh.length > 3 ? ` and ${fresh.length - 3} more` : ""
+    this.#events.onMessage?.(`skipped ${fresh.length} unreadable images: ${shown.join(", ")}${more}`)
+  }
+
+  #writeEvents({ step, trainLoss, valLoss, top1, top5, lr, gradNorm, imagesPerSecond }: EpochRecord): void {
+    this.#eventFile!.add(step, {
+      "loss/train": trainLoss,
+      "loss/val": valLoss,
+      "accuracy/top1": top1,
+      "accuracy/top5": top5,
+      "train/lr": lr,
+      "train/grad_norm": gradNorm,
+      "train/images_per_second": imagesPerSecond,
+    })
+    this.#eventFile!.flush()
+  }
+
+  /** With the best weights: the last measurement, the exported model, the report. */
+  async #conclude(progress: RunProgress): Promise<void> {
+    const { paths, settings, splits, model } = this.#setup
+    model.loadStateDict(await loadTensors(paths.best))
+    const limit = settings.limitBatches
+    const metrics = await measure(this.#valLoader.epoch(0, { limit }), splits.classes, (images) =>
+      model.forward(images),
+    )
+    await exportOnnx(model, paths.onnx)
+    await writeReport({
+      paths,
+      settings,
+      splits,
+      model,
+      records: this.#records,
+      metrics,
+      progress,
+      sample: await this.#sampleBatch(),
+    })
+  }
+
+  /** Some training images as the model sees them, for the report. */
+  async #sampleBatch(): Promise<{ images: NdArray; targets: Int32Array }> {
+    for await (const { images, targets } of this.#trainLoader.epoch(0, { limit: 1 })) {
+      return { images: { ...images, data: images.data.slice() }, targets: targets.slice() }
+    }
+    throw new Error("the training data has no batch")
+  }
+}

@@ -1,0 +1,175 @@
+import fc from "fast-check"
+import { describe, expect, test } from "vitest"
+import { randomArray } from "../../../test/support/arrays.ts"
+import { checkOp } from "../../../test/support/check-op.ts"
+import { evaluate } from "../evaluate.ts"
+import { ndarray } from "../ndarray.ts"
+import { input } from "../tensor.ts"
+import { broadcastTo, flip, pad, reshape, slice, transpose } from "./index.ts"
+
+const shapes = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 })
+const withAxis = shapes.chain((shape) =>
+  fc.record({ shape: fc.constant(shape), axis: fc.integer({ min: -shape.length, max: shape.length - 1 }) }),
+)
+const sizeAt = (shape: number[], axis: number) => shape.at(axis)!
+
+describe("reshape", () => {
+  test("agrees with the reference and with finite differences", async () => {
+    const target = fc.constantFrom([24], [2, 12], [4, 3, 2], [1, 24, 1], [-1, 6], [3, -1, 2, 1])
+    await fc.assert(
+      fc.asyncProperty(target, async (shape) => {
+        await checkOp({ inputs: [randomArray([2, 3, 4], "x")], build: (x) => reshape(x!, shape) })
+      }),
+      { numRuns: 6, seed: 3 },
+    )
+  })
+
+  test("carries a batch of unknown size into products with it", async () => {
+    const x = input("x", ["N", 4, 3])
+    expect(reshape(x, [-1, 3]).shape).toEqual(["4*N", 3])
+    expect(reshape(reshape(x, [-1, 3]), ["N", 12]).shape).toEqual(["N", 12])
+    await checkOp({ inputs: [randomArray([2, 4, 3], "x")], build: (a) => reshape(a!, [-1, 3]), batched: [0] })
+  })
+
+  test("of a view views the source, and of nothing new is the tensor itself", () => {
+    const x = input("x", [2, 6])
+    expect(reshape(x, [2, 6])).toBe(x)
+    expect(reshape(reshape(x, [12]), [2, 6])).toBe(x)
+    expect(reshape(reshape(x, [12]), [3, 4]).node.inputs[0]).toBe(x)
+  })
+
+  test("refuses another number of elements and says both shapes", () => {
+    const x = input("x", ["N", 6])
+    expect(() => reshape(x, ["N", 5])).toThrow("reshape: cannot view [N, 6] as [N, 5]")
+    expect(() => reshape(x, [-1, 4])).toThrow("reshape: cannot view [N, 6] as [-1, 4]")
+    expect(() => reshape(input("y", [2, 3]), [-1, 4])).toThrow("reshape: cannot view [2, 3] as [-1, 4]")
+  })
+})
+
+describe("transpose", () => {
+  test("agrees with the reference and with finite differences for all permutations", async () => {
+    const cases = shapes.chain((shape) =>
+      fc.record({
+        shape: fc.constant(shape),
+        order: fc.shuffledSubarray(
+          shape.map((_, axis) => axis),
+          { minLength: shape.length },
+        ),
+        fromEnd: fc.boolean(),
+      }),
+    )
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ shape, order, fromEnd }) => {
+        const permutation = fromEnd ? order.map((axis) => axis - shape.length) : order
+        await checkOp({ inputs: [randomArray(shape, "x")], build: (x) => transpose(x!, permutation), batched: [0] })
+      }),
+      { numRuns: 15, seed: 4 },
+    )
+  })
+
+  test("without a permutation reverses the axes", () => {
+    expect(transpose(input("x", ["N", 3, 4])).shape).toEqual([4, 3, "N"])
+    const { y } = evaluate({ y: transpose(input("x", [2, 3])) }, { x: ndarray([1, 2, 3, 4, 5, 6], [2, 3]) })
+    expect(y!.data).toEqual(Float64Array.of(1, 4, 2, 5, 3, 6))
+  })
+
+  test("that moves nothing is the tensor itself", () => {
+    const x = input("x", [2, 3])
+    expect(transpose(x, [0, 1])).toBe(x)
+  })
+
+  test("refuses what is no permutation", () => {
+    const x = input("x", ["N", 3])
+    expect(() => transpose(x, [0, 0])).toThrow("transpose: [0, 0] is no permutation of the axes of [N, 3]")
+    expect(() => transpose(x, [0])).toThrow("transpose: [0] is no permutation of the axes of [N, 3]")
+    expect(() => transpose(x, [0, 2])).toThrow("transpose: axis 2 is out of range for rank 2")
+  })
+})
+
+describe("broadcastTo", () => {
+  test("agrees with the reference and with finite differences", async () => {
+    const like = randomArray([2, 3, 4], "like")
+    for (const shape of [[], [1], [4], [3, 1], [1, 3, 4], [2, 1, 1]]) {
+      await checkOp({ inputs: [randomArray(shape, "x"), like], build: (x, l) => broadcastTo(x!, l!), batched: [1] })
+    }
+  })
+
+  test("refuses a shape that it does not fit and says both", () => {
+    const like = input("like", ["N", 4])
+    expect(() => broadcastTo(input("x", [3]), like)).toThrow("broadcastTo: shapes [3] and [N, 4] do not broadcast")
+    expect(() => broadcastTo(input("x", [2, 1, 4]), like)).toThrow("broadcastTo: [2, 1, 4] does not broadcast to [N, 4]")
+  })
+})
+
+describe("flip", () => {
+  test("agrees with the reference and with finite differences", async () => {
+    await fc.assert(
+      fc.asyncProperty(withAxis, async ({ shape, axis }) => {
+        await checkOp({ inputs: [randomArray(shape, "x")], build: (x) => flip(x!, axis) })
+      }),
+      { numRuns: 10, seed: 5 },
+    )
+  })
+
+  test("reverses one axis", () => {
+    const { y } = evaluate({ y: flip(input("x", [2, 3]), 1) }, { x: ndarray([1, 2, 3, 4, 5, 6], [2, 3]) })
+    expect(y!.data).toEqual(Float64Array.of(3, 2, 1, 6, 5, 4))
+  })
+
+  test("refuses an axis without a fixed size, or that is not there", () => {
+    expect(() => flip(input("x", ["N", 3]), 0)).toThrow("flip: axis 0 of [N, 3] has no fixed size")
+    expect(() => flip(input("x", ["N", 3]), 2)).toThrow("flip: axis 2 is out of range for rank 2")
+  })
+})
+
+describe("slice and pad", () => {
+  test("slice agrees with the reference and with finite differences", async () => {
+    const cases = withAxis.chain(({ shape, axis }) =>
+      fc.record({
+        shape: fc.constant(shape),
+        axis: fc.constant(axis),
+        ends: fc.uniqueArray(fc.integer({ min: 0, max: sizeAt(shape, axis) }), { minLength: 2, maxLength: 2 }),
+      }),
+    )
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ shape, axis, ends }) => {
+        const [start, end] = [Math.min(...ends), Math.max(...ends)]
+        await checkOp({ inputs: [randomArray(shape, "x")], build: (x) => slice(x!, axis, start, end) })
+      }),
+      { numRuns: 12, seed: 6 },
+    )
+  })
+
+  test("pad agrees with the reference and with finite differences", async () => {
+    const cases = fc.tuple(withAxis, fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: 2 }))
+    await fc.assert(
+      fc.asyncProperty(cases, async ([{ shape, axis }, before, after]) => {
+        await checkOp({ inputs: [randomArray(shape, "x")], build: (x) => pad(x!, axis, before, after) })
+      }),
+      { numRuns: 12, seed: 7 },
+    )
+  })
+
+  test("both leave a batch of unknown size alone", async () => {
+    const x = randomArray([2, 5], "x")
+    await checkOp({ inputs: [x], build: (a) => slice(a!, 1, 1, 3), batched: [0] })
+    await checkOp({ inputs: [x], build: (a) => pad(a!, 1, 1, 2), batched: [0] })
+  })
+
+  test("a slice of all and padding by nothing are the tensor itself", () => {
+    const x = input("x", [2, 3])
+    expect(slice(x, -1, 0, 3)).toBe(x)
+    expect(pad(x, 0, 0, 0)).toBe(x)
+  })
+
+  test("refuse what is out of range and say the axis and the shape", () => {
+    const x = input("x", ["N", 3])
+    expect(() => slice(x, 1, 2, 4)).toThrow("slice: 2 to 4 is no range of axis 1 of [N, 3]")
+    expect(() => slice(x, 1, 2, 2)).toThrow("slice: 2 to 2 is no range of axis 1 of [N, 3]")
+    expect(() => slice(x, 0, 0, 1)).toThrow("slice: axis 0 of [N, 3] has no fixed size")
+    expect(() => slice(x, 2, 0, 1)).toThrow("slice: axis 2 is out of range for rank 2")
+    expect(() => pad(x, 1, -1, 0)).toThrow("pad: padding must not be negative, got -1 and 0")
+    expect(() => pad(x, 0, 1, 0)).toThrow("pad: axis 0 of [N, 3] has no fixed size")
+    expect(() => pad(x, 2, 1, 0)).toThrow("pad: axis 2 is out of range for rank 2")
+  })
+})
