@@ -1,7 +1,7 @@
 import { defineConfig } from "tsdown"
 
 export default defineConfig({
-  entry: ["src/**/*.ts", "!src/**/*.test.ts"],
+  entry: ["src/**/*.ts", "!src/**/*.{test,fixture}.ts"],
   unbundle: true, // dist/ mirrors src/: workers are found by path, commands load only what they need
   format: "esm",
   platform: "node",

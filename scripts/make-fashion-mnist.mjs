@@ -7,11 +7,12 @@
  *     node scripts/make-fashion-mnist.mjs fashion-mnist/usr/share/datasets/fashion-mnist
  */
 
-import { writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { argv, exit } from "node:process"
 import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
+import { encodePng } from "../dist/data/node/encode.js"
 import { readIdx } from "../dist/data/node/idx.js"
 import { Random } from "../dist/tensor/random.js"
 
@@ -31,6 +32,20 @@ for (const [part, perClass] of Object.entries(imagesPerClass)) {
   const chosen = chooseBalanced(labels.data, perClass, part)
   writeIdx(join(target, `${part}-labels-idx1-ubyte.gz`), takeRows(labels, chosen))
   writeIdx(join(target, `${part}-images-idx3-ubyte.gz`), takeRows(images, chosen))
+  if (part === "t10k") await writeExamples(takeRows(images, chosen), takeRows(labels, chosen))
+}
+
+/** The first test image of each class as a PNG file, to try a trained model on. */
+async function writeExamples({ dims, data }, labels) {
+  const [, height, width] = dims
+  const names = readFileSync(join(target, "labels.txt"), "utf8").trim().split("\n")
+  mkdirSync(join(target, "examples"), { recursive: true })
+  for (const [label, name] of names.entries()) {
+    const index = labels.data.indexOf(label)
+    const pixels = data.subarray(index * height * width, (index + 1) * height * width)
+    const file = `${name.toLowerCase().replaceAll(/[^a-z]+/g, "-")}.png`
+    writeFileSync(join(target, "examples", file), await encodePng({ width, height, channels: 1, data: pixels }))
+  }
 }
 
 /** Indices of `perClass` images of each class, in ascending order. */

@@ -15,12 +15,10 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   const order = topologicalOrder([loss])
   const needed = dependents(order, wrt)
   const cotangents = new Map<Tensor, Tensor>([[loss, constant(1)]])
-  const isTarget = new Set(wrt)
   for (const node of order.reverse()) {
-    if (!needed.has(node)) continue
+    if (!node.inputs.some((x) => needed.has(x.node))) continue
     const outputGradients = node.outputs.map((y) => cotangents.get(y))
     if (outputGradients.every((dy) => dy === undefined)) continue
-    if (node.inputs.length === 0) continue
     if (!node.op.gradient)
       throw new Error(`gradients: ${node.op.name} has no gradient; on the path ${pathTo(node, needed)}`)
     const inputGradients = withScope(node.scope, () =>
@@ -28,7 +26,7 @@ export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
     )
     node.inputs.forEach((x, i) => {
       const dx = inputGradients[i]
-      if (dx === undefined || !(needed.has(x.node) || isTarget.has(x))) return
+      if (dx === undefined || !needed.has(x.node)) return
       const sum = cotangents.get(x)
       cotangents.set(x, sum ? withScope(x.node.scope, () => add(sum, dx)) : dx)
     })

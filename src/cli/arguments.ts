@@ -43,7 +43,9 @@ export function parseArguments(argv: readonly string[], rules: ArgumentRules): R
       if (flag.value === undefined) {
         flag.value = argv[++i]
         if (flag.value === undefined || flag.value.startsWith("--")) {
-          throw new UsageError(`--${toKebab(flag.field.name)} needs a value: ${describeValue(flag.field)}`)
+          const { name, kind, placeholder } = flag.field
+          const value = kind === "text" ? placeholder : describeValue(flag.field)
+          throw new UsageError(`--${toKebab(name)} needs a value: ${value}`)
         }
       }
       values[flag.field.name] = convert(flag.value, flag.field)

@@ -8,7 +8,7 @@ import { describeFailure } from "./failure.ts"
 /** Runs the program with its arguments. Gives the exit code: 0, 1 (failed) or 2 (wrong call). Never throws. */
 export async function main(argv: readonly string[]): Promise<number> {
   const debug = argv.includes("--debug")
-  exitQuietlyWhenPipesClose()
+  allowPipesToClose()
   process.on("uncaughtException", (error) => process.exit(report(error, debug)))
   try {
     return await dispatch(argv)
@@ -65,12 +65,18 @@ function report(error: unknown, debug: boolean): number {
   return exitCode
 }
 
-/** A reader that has seen enough (`| head`) is no error. */
-function exitQuietlyWhenPipesClose(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit()
-      throw error
-    })
+/** A reader that has seen enough (`| head`) is no error. Without a reader of its progress, a run goes on. */
+function allowPipesToClose(): void {
+  const closed = (onClose: () => void) => (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error
+    onClose()
   }
+  process.stdout.on(
+    "error",
+    closed(() => process.exit()),
+  )
+  process.stderr.on(
+    "error",
+    closed(() => {}),
+  )
 }

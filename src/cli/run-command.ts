@@ -33,7 +33,8 @@ export async function runCommand(entry: CommandEntry, argv: readonly string[]): 
     return positionals.includes(name) ? fields[name]!.placeholder : flagName(name)
   })
   const result = await command.run(options, { given, note: (line) => console.error(line) })
-  console.log(general.json ? JSON.stringify(result.json, null, 2) : result.text())
+  const output = general.json ? JSON.stringify(result.json, null, 2) : result.text()
+  if (output !== "") console.log(output)
   return result.exitCode ?? 0
 }
 

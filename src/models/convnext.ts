@@ -192,9 +192,12 @@ export const convnext: ModelFamily<ConvNeXtConfig> = {
   },
   models: sizes,
   validate(config) {
-    const { depths, dims, kernelSizes } = config
-    const stages = depths.length
+    const { depths, dims, kernelSizes, lsInitValue, headInitScale } = config
     const kernels = typeof kernelSizes === "number" ? [kernelSizes] : kernelSizes
+    for (const [field, list] of Object.entries({ depths, dims, kernelSizes: kernels })) {
+      check(Array.isArray(list), `${field} must be a list of whole numbers, got ${list}`)
+    }
+    const stages = depths.length
     check(stages > 0 && depths.every(isCount), `depths must be whole numbers of at least 1, got [${depths}]`)
     check(dims.every(isCount), `dims must be whole numbers of at least 1, got [${dims}]`)
     check(dims.length === stages, `depths and dims must be equally long, got [${depths}] and [${dims}]`)
@@ -205,6 +208,11 @@ export const convnext: ModelFamily<ConvNeXtConfig> = {
     const perStage = typeof kernelSizes === "number" || kernels.length === stages
     check(perStage, `kernelSizes must be one number or one for each of ${stages} stages, got [${kernels}]`)
     check(isCount(config.patchSize), `patchSize must be a whole number of at least 1, got ${config.patchSize}`)
+    check(
+      lsInitValue === null || Number.isFinite(lsInitValue),
+      `lsInitValue must be a number or null, got ${lsInitValue}`,
+    )
+    check(Number.isFinite(headInitScale), `headInitScale must be a number, got ${headInitScale}`)
   },
   build: (config) => new ConvNeXt(config),
   stride: ({ patchSize, depths }) => patchSize * 2 ** (depths.length - 1),

@@ -80,9 +80,7 @@ function globPattern(glob: string): RegExp {
 export async function createModel(name: string, options: CreateModelOptions = {}): Promise<Model> {
   const { weights, numClasses, inChannels, dropPathRate, device = "auto", threads, classes } = options
   if (threads !== undefined) check(isCount(threads), `threads must be a whole number of at least 1, got ${threads}`)
-  if (classes && numClasses !== undefined && classes.length !== numClasses) {
-    throw new UsageError(`${classes.length} class names were given for ${numClasses} classes`)
-  }
+  checkClassNames(classes, numClasses)
   const given = { inChannels, dropPathRate, numClasses: numClasses ?? classes?.length }
   const network = new Network(describeModel(name, { ...options.config, ...dropUndefined(given) }))
   const { preprocessing, minimumSize } = network.description
@@ -108,6 +106,12 @@ export async function createModel(name: string, options: CreateModelOptions = {}
   )
   if (weights) model.loadStateDict(weights)
   return model
+}
+
+function checkClassNames(classes: readonly string[] | undefined, numClasses: number | undefined): void {
+  if (classes && numClasses !== undefined && classes.length !== numClasses) {
+    throw new UsageError(`${classes.length} class names were given for ${numClasses} classes`)
+  }
 }
 
 function dropUndefined(values: Record<string, unknown>): Record<string, unknown> {
@@ -211,7 +215,7 @@ export class Model {
   /**
    * Takes over weights by timm's names. With `strict` (the default) every parameter must be there and nothing else;
    * without, what fits is taken.
-   * Throws an InputError that lists what is missing, unexpected or of another shape. Nothing is changed then.
+   * Throws an InputError that lists what is missing, unexpected or of another shape or type. Nothing is changed then.
    */
   loadStateDict(dict: Readonly<StateDict>, { strict = true }: { strict?: boolean } = {}): void {
     const problems: string[] = []
@@ -222,6 +226,9 @@ export class Model {
         if (strict) problems.push(`${name} ${printShape(shape)} is missing`)
       } else if (printShape(value.shape) !== printShape(shape)) {
         problems.push(`${name} is ${printShape(value.shape)} where ${printShape(shape)} is expected`)
+      } else if (value.dtype === "float16" || value.dtype === "bfloat16") {
+        // Such arrays hold bits, which read as numbers would be weights of thousands.
+        problems.push(`${name} is ${value.dtype} where float32 is expected`)
       } else {
         values.push([data as Float32Array, value])
       }
@@ -240,12 +247,16 @@ export class Model {
     this.invalidate()
   }
 
-  /** Puts a fresh classifier for another number of classes in the place of the old one. */
+  /**
+   * Puts a fresh classifier for another number of classes in the place of the old one.
+   * Throws a UsageError unless `numClasses` is a whole number of at least 0, and that of `classes` where they are given.
+   */
   resetClassifier(
     numClasses: number,
     { seed = 0, classes }: { seed?: number; classes?: readonly string[] } = {},
   ): void {
     const { name, config } = this.network.description
+    checkClassNames(classes, numClasses)
     const network = new Network(describeModel(name, { ...config, numClasses }))
     const fresh = network.initialize(seed)
     for (const [parameter, value] of Object.entries(this.#state)) {

@@ -70,5 +70,8 @@ function checkBase({ inChannels, numClasses, dropPathRate }: BaseConfig): void {
     Number.isInteger(numClasses) && numClasses >= 0,
     `numClasses must be a whole number of at least 0, got ${numClasses}`,
   )
-  check(dropPathRate >= 0 && dropPathRate < 1, `dropPathRate must be at least 0 and below 1, got ${dropPathRate}`)
+  check(
+    Number.isFinite(dropPathRate) && dropPathRate >= 0 && dropPathRate < 1,
+    `dropPathRate must be at least 0 and below 1, got ${dropPathRate}`,
+  )
 }

@@ -25,19 +25,25 @@ const modelMetadata = z.object({
   }),
 })
 
+type ModelMetadata = z.infer<typeof modelMetadata>
+
 /** Key of our entry in the metadata of a safetensors file. */
 const METADATA_KEY = "convnext"
 
 /** Writes weights with all that is needed to use them. The tensors have timm's names, so that timm reads them too. */
 export async function saveModel(path: string, model: Model, weights: StateDict = model.weights): Promise<void> {
-  const { inputSize, interpolation, cropPct, cropMode, mean, std } = model.dataConfig
-  const description: z.infer<typeof modelMetadata> = {
-    model: model.name,
-    config: model.config,
-    classes: model.classes ?? [],
+  await saveSafetensors(path, weights, { format: "pt", ...metadataOf(model) })
+}
+
+function metadataOf({ name, config, classes = [], dataConfig }: Model): Record<string, string> {
+  const { inputSize, interpolation, cropPct, cropMode, mean, std } = dataConfig
+  const description: ModelMetadata = {
+    model: name,
+    config,
+    classes,
     preprocessing: { inputSize, interpolation, cropPct, cropMode, mean: [...mean], std: [...std] },
   }
-  await saveSafetensors(path, weights, { format: "pt", [METADATA_KEY]: JSON.stringify(description) })
+  return { [METADATA_KEY]: JSON.stringify(description) }
 }
 
 export interface LoadRunOptions {
@@ -61,11 +67,18 @@ export async function loadRun(
     throw new InputError(`there is no ${file}: a run has checkpoints once its first epoch is done`)
   }
   const { tensors, metadata } = await loadSafetensors(file)
-  const { model, config, classes, preprocessing } = parseMetadata(file, metadata[METADATA_KEY])
-  return createModel(model, { config, classes, preprocessing, weights: tensors, device, threads })
+  return rebuildModel(parseMetadata(file, metadata[METADATA_KEY]), tensors, { device, threads })
 }
 
-function parseMetadata(file: string, text: string | undefined): z.infer<typeof modelMetadata> {
+function rebuildModel(
+  { model, config, classes, preprocessing }: ModelMetadata,
+  weights: StateDict,
+  { device, threads }: Pick<LoadRunOptions, "device" | "threads">,
+): Promise<Model> {
+  return createModel(model, { config, classes, preprocessing, weights, device, threads })
+}
+
+function parseMetadata(file: string, text: string | undefined): ModelMetadata {
   if (text === undefined) {
     throw new InputError(`${file} does not say what model it belongs to: it was not written by a run`)
   }
@@ -108,8 +121,9 @@ export async function saveState(paths: RunPaths, model: Model, trainer: Trainer,
   const { tensors, updates, batches } = trainer.state()
   const file = `state-${progress.epoch}-${progress.batch}.safetensors`
   const weights = Object.fromEntries(Object.entries(model.weights).map(([name, value]) => [`model/${name}`, value]))
-  await saveSafetensors(join(paths.folder, file), { ...weights, ...tensors })
-  const state: RunState = { version: 1, tensors: file, updates, batches, ...progress }
+  await saveSafetensors(join(paths.folder, file), { ...weights, ...tensors }, metadataOf(model))
+  // What belongs to the tensors comes last: the progress of a resumed run still holds that of its earlier state.
+  const state: RunState = { ...progress, version: 1, tensors: file, updates, batches }
   await writeJson(paths.state, state)
   for (const name of await readdir(paths.folder)) {
     if (/^state-\d+-\d+\.safetensors(\.tmp)?$/.test(name) && name !== file)
@@ -117,21 +131,27 @@ export async function saveState(paths: RunPaths, model: Model, trainer: Trainer,
   }
 }
 
-/**
- * Puts the state back that `saveState` wrote. Undefined if the run was stopped before it saved one: it begins again.
- * Throws an InputError if the state is damaged.
- */
-export async function restoreState(paths: RunPaths, model: Model, trainer: Trainer): Promise<RunState | undefined> {
-  if (!(await exists(paths.state))) return undefined
+/** A state that was read back: the model as it was, and the rest for its trainer. */
+export interface SavedState {
+  state: RunState
+  model: Model
+  /** What {@link Trainer.loadState} takes. */
+  tensors: StateDict
+}
+
+/** Reads the state that `saveState` wrote. Throws an InputError if it is not there or damaged. */
+export async function loadState(
+  paths: RunPaths,
+  options: Pick<LoadRunOptions, "device" | "threads">,
+): Promise<SavedState> {
   const state = await readState(paths)
-  const { tensors } = await loadSafetensors(join(paths.folder, state.tensors))
+  const file = join(paths.folder, state.tensors)
+  const { tensors, metadata } = await loadSafetensors(file)
   const weights: StateDict = {}
   for (const [name, value] of Object.entries(tensors)) {
     if (name.startsWith("model/")) weights[name.slice("model/".length)] = value
   }
-  model.loadStateDict(weights)
-  trainer.loadState({ tensors, updates: state.updates, batches: state.batches })
-  return state
+  return { state, model: await rebuildModel(parseMetadata(file, metadata[METADATA_KEY]), weights, options), tensors }
 }
 
 async function readState(paths: RunPaths): Promise<RunState> {

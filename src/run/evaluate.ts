@@ -1,6 +1,7 @@
 /** Measures a model on a folder of labelled images. */
 
 import { resolveDataConfig } from "../data/config.ts"
+import { subset } from "../data/dataset.ts"
 import { createLoader, type SkippedImage } from "../data/node/loader.ts"
 import { openForEval } from "../data/node/open.ts"
 import type { Model } from "../models/model.ts"
@@ -32,15 +33,26 @@ export interface Evaluation extends ClassificationResult {
 export async function evaluate(model: Model, data: string, options: EvaluateOptions = {}): Promise<Evaluation> {
   if (!model.classes) throw new UsageError(`${model.name} has no class names: load a run, or create it with classes`)
   const { batchSize = 32, limit, strict, workers } = options
-  const { dataset } = await openForEval(data, model.classes)
+  checkLimit(limit)
+  const opened = await openForEval(data, model.classes)
+  const count = Math.min(limit ?? opened.dataset.length, opened.dataset.length)
+  const dataset = subset(
+    opened.dataset,
+    Uint32Array.from({ length: count }, (_, index) => index),
+  )
   const config = resolveDataConfig(model.dataConfig)
   const loader = createLoader(dataset, { batchSize, config, mode: "eval", strict, workers })
   try {
-    const batches = limit === undefined ? undefined : Math.ceil(limit / batchSize)
-    const metrics = await measure(loader.epoch(0, { limit: batches }), model.classes, (images) => model.forward(images))
+    const metrics = await measure(loader.epoch(0), model.classes, (images) => model.forward(images))
     if (metrics.outcomes.length === 0) throw new InputError(`no image of ${data} could be read`)
     return { ...metrics.result(), skipped: [...loader.skipped] }
   } finally {
     await loader.close()
+  }
+}
+
+function checkLimit(limit: number | undefined): void {
+  if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1)) {
+    throw new UsageError(`limit must be a whole number of at least 1, got ${limit}`)
   }
 }

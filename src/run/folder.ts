@@ -1,7 +1,7 @@
 /** The folder of a run: what lies where, and how a new one is made. */
 
-import { mkdir, readFile, stat } from "node:fs/promises"
-import { basename, join, resolve } from "node:path"
+import { mkdir, readdir, readFile, stat } from "node:fs/promises"
+import { basename, dirname, join, resolve } from "node:path"
 import { parse, stringify } from "yaml"
 import { InputError } from "../tensor/errors.ts"
 import { writeFileAtomic } from "../weights/node/atomic-file.ts"
@@ -42,30 +42,48 @@ export function runPaths(folder: string): RunPaths {
  */
 export async function createRunFolder(name: string, out: string | undefined): Promise<RunPaths> {
   if (out !== undefined) {
-    await makeFolder(out, true)
-    if (await exists(runPaths(out).config)) {
+    if (await makeFolder(out)) return runPaths(out)
+    const files = await readdir(out)
+    if (files.includes(basename(runPaths(out).config))) {
       throw new InputError(`${out} holds a run already: choose another --out, or go on with it by --resume ${out}`)
     }
+    if (files.length > 0) throw new InputError(`${out} is not empty: choose another --out for the run`)
     return runPaths(out)
   }
   for (let number = 1; ; number++) {
     const folder = join("runs", number === 1 ? name : `${name}-${number}`)
-    if (await makeFolder(folder, false)) return runPaths(folder)
+    if (await makeFolder(folder)) return runPaths(folder)
   }
 }
 
-/** Makes a folder. False if it is there already and `mayExist` is not set. */
-async function makeFolder(folder: string, mayExist: boolean): Promise<boolean> {
+/** Why a folder cannot be made, by the code of the error. */
+const folderErrors: Record<string, string> = {
+  EEXIST: "there is a file of that name, or where a folder above it should be",
+  ENOTDIR: "there is a file where a folder above it should be",
+  EACCES: "writing there is not allowed",
+  EPERM: "writing there is not allowed",
+  EROFS: "the disk is read-only",
+  // With the folders above it, which Node makes first: it tells so of a disk that is read-only.
+  ENOENT: "the folders above it cannot be made; is the disk read-only?",
+  ENOSPC: "the disk is full",
+}
+
+/** Makes a folder and those above it. False if it is there already. */
+async function makeFolder(folder: string): Promise<boolean> {
   try {
-    await mkdir(resolve(folder, ".."), { recursive: true })
+    await mkdir(dirname(resolve(folder)), { recursive: true })
     await mkdir(folder)
     return true
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === "EEXIST" && (await stat(folder)).isDirectory()) return mayExist
-    if (code === "EEXIST") throw new InputError(`${folder} is a file: a run needs a folder`)
-    throw new InputError(`cannot make the folder ${folder}: ${message}`)
+    const { code = "", message } = error as NodeJS.ErrnoException
+    if (code === "EEXIST" && (await isFolder(folder))) return false
+    throw new InputError(`cannot make the folder ${folder}: ${folderErrors[code] ?? message}`)
   }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  const info = await stat(path).catch(() => undefined)
+  return info?.isDirectory() ?? false
 }
 
 /** A name for a run that is safe as a folder's name. */

@@ -50,7 +50,7 @@ async function collect(input: ReportInput): Promise<ReportData> {
   const config = resolveDataConfig(model.dataConfig)
   const sum = (value: (record: EpochRecord) => number) => records.reduce((total, record) => total + value(record), 0)
   const perEpoch = (value: (record: EpochRecord) => number) => sum(value) / records.length
-  const reproduce = shellCommand("convnext", "train", "--config", paths.config)
+  const reproduce = shellCommand("npx", "convnext", "train", "--config", paths.config)
   return {
     title: `${model.name} on ${settings.data ?? "Fashion-MNIST"}`,
     command: reproduce,
@@ -88,10 +88,13 @@ async function collect(input: ReportInput): Promise<ReportData> {
     },
     commands: [
       { title: "Reproduce this run", command: reproduce },
-      { title: "Go on after an interruption", command: shellCommand("convnext", "train", "--resume", paths.folder) },
-      { title: "Classify images", command: shellCommand("convnext", "predict", paths.folder, "photo.jpg") },
-      { title: "Measure on other data", command: shellCommand("convnext", "eval", paths.folder, "DATA") },
-      { title: "Export", command: shellCommand("convnext", "export", paths.folder, "--out", "model.onnx") },
+      {
+        title: "Go on after an interruption",
+        command: shellCommand("npx", "convnext", "train", "--resume", paths.folder),
+      },
+      { title: "Classify images", command: shellCommand("npx", "convnext", "predict", paths.folder, "photo.jpg") },
+      { title: "Measure on other data", command: shellCommand("npx", "convnext", "eval", paths.folder, "DATA") },
+      { title: "Export", command: shellCommand("npx", "convnext", "export", paths.folder, "--out", "model.onnx") },
     ],
   }
 }

@@ -1,7 +1,5 @@
 /** What a run will do: the options that were given, and for the rest what suits the data and the model. */
 
-import type { ResolvedDataConfig } from "../data/config.ts"
-import { resolveDataConfig } from "../data/config.ts"
 import type { DataSplits } from "../data/dataset.ts"
 import type { Augmentation } from "../data/transform.ts"
 import { describeModel } from "../models/registry.ts"
@@ -101,12 +99,6 @@ export function updatesPerEpoch(
   settings: Pick<RunSettings, "batchSize" | "limitBatches" | "accumulate">,
 ): number {
   return batchesPerEpoch(trainCount, settings) / settings.accumulate
-}
-
-/** How images become inputs in this run. */
-export function dataConfigOf({ model, imageSize }: RunSettings, channels: 1 | 3): ResolvedDataConfig {
-  const { preprocessing } = describeModel(model)
-  return resolveDataConfig({ ...preprocessing, inputSize: imageSize, channels })
 }
 
 /** How training images are varied in this run. */

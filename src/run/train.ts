@@ -1,14 +1,16 @@
 /** One training run, from a data folder to checkpoints, report and exported model. */
 
+import { rm } from "node:fs/promises"
 import { resolve } from "node:path"
 import { setImmediate } from "node:timers/promises"
+import { resolveDataConfig } from "../data/config.ts"
 import type { DataSplits } from "../data/dataset.ts"
 import { createLoader, type Loader } from "../data/node/loader.ts"
-import { openDataset, openEmbedded } from "../data/node/open.ts"
+import { embeddedExamples, embeddedFolder, openDataset, openEmbedded } from "../data/node/open.ts"
 import { createModel, type Model } from "../models/model.ts"
 import { cosineSchedule } from "../optim/index.ts"
 import { measure } from "../tasks/classification/evaluate.ts"
-import { UsageError } from "../tensor/errors.ts"
+import { InputError, UsageError } from "../tensor/errors.ts"
 import { type NdArray, ndarray } from "../tensor/ndarray.ts"
 import { appendMetrics, readMetrics, startMetrics } from "../train/node/metrics-csv.ts"
 import { type EventWriter, openEvents } from "../train/node/tensorboard.ts"
@@ -17,18 +19,11 @@ import { checkTrainOptions, type TrainOptions } from "../train/options.ts"
 import type { EpochRecord } from "../train/record.ts"
 import { createTrainer, type Trainer } from "../train/trainer.ts"
 import { loadTensors } from "../weights/node/files.ts"
-import { type RunProgress, restoreState, saveModel, saveState } from "./checkpoint.ts"
+import { loadState, type RunProgress, type SavedState, saveModel, saveState } from "./checkpoint.ts"
 import { exportOnnx } from "./export.ts"
 import { createRunFolder, openRunFolder, type RunPaths, readYaml, runName, writeJson, writeYaml } from "./folder.ts"
 import { writeReport } from "./report.ts"
-import {
-  augmentationOf,
-  batchesPerEpoch,
-  dataConfigOf,
-  type RunSettings,
-  resolveSettings,
-  updatesPerEpoch,
-} from "./settings.ts"
+import { augmentationOf, batchesPerEpoch, type RunSettings, resolveSettings, updatesPerEpoch } from "./settings.ts"
 
 /** What is known once a run begins. */
 export interface TrainStart {
@@ -67,6 +62,10 @@ export interface TrainEvents {
 
 export interface TrainResult {
   folder: string
+  /** The data folder that was trained on. */
+  data: string
+  /** An image that was not trained on, or a folder of such images, to try `predict` with; undefined for IDX files. */
+  example?: string
   epochs: EpochRecord[]
   best: { epoch: number; top1: number }
   reportPath: string
@@ -93,6 +92,9 @@ export async function train(
   model: Model | undefined,
   { onStart, onStep, onEpoch, onMessage, signal, ...options }: TrainOptions & TrainEvents = {},
 ): Promise<TrainResult> {
+  if (model && options.resume !== undefined) {
+    throw new UsageError("a run that is resumed has its own model: call train(undefined, { resume })")
+  }
   const setup = options.resume !== undefined ? await reopen(options) : await prepare(model, options)
   const run = new Run(setup, { onStart, onStep, onEpoch, onMessage, signal })
   try {
@@ -107,39 +109,47 @@ interface RunSetup {
   settings: RunSettings
   splits: DataSplits
   model: Model
-  resumed: boolean
+  /** Where a run that is resumed stands. */
+  saved?: SavedState
 }
 
 /** A new run. */
 async function prepare(model: Model | undefined, options: TrainOptions): Promise<RunSetup> {
-  if (model && options.model !== undefined) throw new UsageError("give a model or its name, not both")
   const checked = checkTrainOptions(options)
+  if (model) checkOptionsBeside(model, options)
   const splits = await openSplits(checked)
-  const { name, config, dataConfig } = model ?? {}
-  const given = model ? { ...checked, model: name, imageSize: checked.imageSize ?? dataConfig?.inputSize } : checked
-  const settings = resolveSettings(given, splits)
+  const settings = resolveSettings(model ? { ...checked, ...settingsOf(model) } : checked, splits)
   const { classes } = splits
-  if (model && config?.numClasses !== classes.length) {
+  if (model && model.numClasses !== classes.length) {
     throw new UsageError(
-      `the model has ${config?.numClasses} classes and the data ${classes.length}: call model.resetClassifier(${classes.length})`,
+      `the model has ${model.numClasses} classes and the data ${classes.length}: call model.resetClassifier(${classes.length})`,
     )
   }
-  if (model) model.classes = [...classes]
   const trained = model ?? (await createRunModel(settings, splits))
   const data = settings.data ?? "fashion-mnist"
   const paths = await createRunFolder(options.name ?? runName(data, settings.model), options.out)
-  const recorded = settings.data === undefined ? {} : { data: resolve(settings.data) }
-  await writeJson(paths.labels, classes)
-  await startMetrics(paths.metrics, 0)
-  // Last: a folder with a config is a run.
-  await writeYaml(paths.config, { ...settings, ...recorded })
-  return { paths, settings, splits, model: trained, resumed: false }
+  trained.classes = [...classes]
+  return { paths, settings, splits, model: trained }
+}
+
+/** Options that belong to a model that is given, and were decided when it was made. */
+const modelOptions = ["model", "weights", "imageSize", "dropPath", "device", "threads"] as const
+
+function checkOptionsBeside(model: Model, options: TrainOptions): void {
+  const double = modelOptions.find((name) => options[name] !== undefined)
+  if (double) throw new UsageError(`${double} is the model's own: give it to createModel, not to train (${model.name})`)
+}
+
+function settingsOf({ name, dataConfig, config, threads }: Model) {
+  return { model: name, imageSize: dataConfig.inputSize, dropPath: config.dropPathRate, threads }
 }
 
 /** A run that was stopped. Only how it is computed may be changed, not what. */
 async function reopen(options: TrainOptions): Promise<RunSetup> {
   const changeable = ["resume", "threads", "workers", "device"]
-  const fixed = Object.keys(options).filter((name) => !changeable.includes(name))
+  const fixed = Object.entries(options)
+    .filter(([name, value]) => value !== undefined && !changeable.includes(name))
+    .map(([name]) => name)
   if (fixed.length > 0) {
     throw new UsageError(`a resumed run keeps its own settings: ${fixed.join(", ")} cannot be changed`)
   }
@@ -149,7 +159,12 @@ async function reopen(options: TrainOptions): Promise<RunSetup> {
   const checked = checkTrainOptions({ ...(await readYaml(paths.config)), ...overrides })
   const splits = await openSplits(checked)
   const settings = resolveSettings(checked, splits)
-  return { paths, settings, splits, model: await createRunModel(settings, splits), resumed: true }
+  const saved = await loadState(paths, { device, threads: settings.threads })
+  const { model } = saved
+  if (model.classes?.join("\n") !== splits.classes.join("\n")) {
+    throw new InputError(`the data has other classes than when ${paths.folder} began: ${splits.description}`)
+  }
+  return { paths, settings, splits, model, saved }
 }
 
 function openSplits({ data, valFraction, seed }: Pick<RunSettings, "data" | "seed"> & { valFraction?: number }) {
@@ -182,9 +197,9 @@ class Run {
   #savedAt = performance.now()
 
   constructor(setup: RunSetup, events: TrainEvents) {
-    const { settings, splits } = setup
+    const { settings, splits, model } = setup
     const { batchSize, seed, workers, strict } = settings
-    const shared = { config: dataConfigOf(settings, splits.channels), seed, workers, strict }
+    const shared = { config: resolveDataConfig(model.dataConfig), seed, workers, strict }
     this.#setup = setup
     this.#events = events
     this.#stepsPerEpoch = batchesPerEpoch(splits.train.length, settings)
@@ -211,7 +226,15 @@ class Run {
         await saveState(paths, model, trainer, progress)
       }
       const { best } = progress
-      const result = { folder: paths.folder, epochs: this.#records, best, reportPath: paths.report, stopped }
+      const result: TrainResult = {
+        folder: paths.folder,
+        data: settings.data ?? embeddedFolder,
+        example: this.#example(),
+        epochs: this.#records,
+        best,
+        reportPath: paths.report,
+        stopped,
+      }
       if (stopped === "signal") return result
       await this.#conclude(progress)
       return { ...result, onnxPath: paths.onnx }
@@ -223,6 +246,12 @@ class Run {
     } finally {
       await trainer.dispose()
     }
+  }
+
+  #example(): string | undefined {
+    const { settings, splits } = this.#setup
+    if (settings.data === undefined) return embeddedExamples
+    return splits.val.kind === "files" ? splits.val.source(0) : undefined
   }
 
   async close(): Promise<void> {
@@ -254,9 +283,32 @@ class Run {
 
   /** Begins at the beginning, or where the run was stopped. */
   async #start(trainer: Trainer): Promise<RunProgress> {
-    const { paths, settings, splits, model, resumed } = this.#setup
-    const restored = resumed ? await restoreState(paths, model, trainer) : undefined
-    const progress: RunProgress = restored ?? {
+    const { paths, settings, splits, model, saved } = this.#setup
+    const progress = saved ? await this.#goOn(trainer, saved) : await this.#begin(trainer)
+    this.#eventFile = openEvents(paths.folder, saved && trainer.updates)
+    const { onMessage, onStart } = this.#events
+    onMessage?.(splits.description)
+    for (const warning of splits.warnings) onMessage?.(warning)
+    if (progress.finished) {
+      onMessage?.("the run has finished already: its best weights are measured and exported again")
+      return progress
+    }
+    onStart?.({
+      folder: paths.folder,
+      model: model.name,
+      parameters: model.parameterCount,
+      epochs: settings.epochs,
+      firstEpoch: progress.epoch,
+      stepsPerEpoch: this.#stepsPerEpoch,
+    })
+    return progress
+  }
+
+  /** Writes what a new run starts with. A run that cannot even do that leaves nothing behind. */
+  async #begin(trainer: Trainer): Promise<RunProgress> {
+    const { paths, settings, splits, model } = this.#setup
+    const { data, weights } = settings
+    const progress: RunProgress = {
       epoch: 1,
       batch: 0,
       lossSum: 0,
@@ -266,23 +318,27 @@ class Run {
       finished: false,
       skipped: [],
     }
-    if (resumed) {
-      await startMetrics(paths.metrics, progress.epoch - 1)
-      if (progress.epoch > 1) this.#records.push(...(await readMetrics(paths.metrics)))
+    try {
+      await writeJson(paths.labels, splits.classes)
+      await startMetrics(paths.metrics, 0)
+      // So that it can be resumed from its first moment on, with the model that it was given.
+      await saveState(paths, model, trainer, progress)
+      // Last: a folder with a config is a run. Its paths hold wherever it is resumed from.
+      await writeYaml(paths.config, { ...settings, data: data && resolve(data), weights: weights && resolve(weights) })
+    } catch (error) {
+      await rm(paths.folder, { recursive: true, force: true })
+      throw error
     }
-    this.#eventFile = openEvents(paths.folder, resumed ? trainer.updates : undefined)
-    const { onMessage, onStart } = this.#events
-    onMessage?.(splits.description)
-    for (const warning of splits.warnings) onMessage?.(warning)
-    onStart?.({
-      folder: paths.folder,
-      model: model.name,
-      parameters: model.parameterCount,
-      epochs: settings.epochs,
-      firstEpoch: Math.min(progress.epoch, settings.epochs),
-      stepsPerEpoch: this.#stepsPerEpoch,
-    })
     return progress
+  }
+
+  /** Puts the state back, and metrics.csv with it. */
+  async #goOn(trainer: Trainer, { state, tensors }: SavedState): Promise<RunProgress> {
+    const { metrics } = this.#setup.paths
+    trainer.loadState({ tensors, updates: state.updates, batches: state.batches })
+    await startMetrics(metrics, state.epoch - 1)
+    this.#records.push(...(await readMetrics(metrics)))
+    return state
   }
 
   /** Trains to the end of the epoch. False if the signal came before that. */

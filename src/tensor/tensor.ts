@@ -115,18 +115,22 @@ export function withScope<T>(path: string, build: () => T): T {
   }
 }
 
+/** Runs `build`; the RangeErrors that it throws begin with the operator's name. */
+export function named<T>(operator: string, build: () => T): T {
+  try {
+    return build()
+  } catch (error) {
+    if (error instanceof RangeError && !error.message.startsWith(`${operator}: `)) {
+      throw new RangeError(`${operator}: ${error.message}`)
+    }
+    throw error
+  }
+}
+
 /** Makes an operator from its definition. */
 export function defineOp<A>(definition: OpDefinition<A>): Op<A> {
   const apply = (inputs: readonly Tensor[], attributes: A): readonly Tensor[] => {
-    let types: TensorType | readonly TensorType[]
-    try {
-      types = definition.shape(inputs, attributes)
-    } catch (error) {
-      if (error instanceof RangeError && !error.message.startsWith(`${definition.name}: `)) {
-        throw new RangeError(`${definition.name}: ${error.message}`)
-      }
-      throw error
-    }
+    const types = named(definition.name, () => definition.shape(inputs, attributes))
     return makeNode(op, inputs, attributes, "length" in types ? types : [types]).outputs
   }
   const first = (inputs: readonly Tensor[], attributes: A) => apply(inputs, attributes)[0]!

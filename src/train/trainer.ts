@@ -18,7 +18,7 @@ import {
 } from "../optim/index.ts"
 import { Program } from "../runtime/program.ts"
 import { printShape } from "../tensor/dim.ts"
-import { UsageError } from "../tensor/errors.ts"
+import { InputError, UsageError } from "../tensor/errors.ts"
 import { type NdArray, ndarray, zeros } from "../tensor/ndarray.ts"
 import { crossEntropy } from "../tensor/ops/index.ts"
 import { Random } from "../tensor/random.ts"
@@ -331,7 +331,7 @@ function restore(
 ): void {
   arrays?.forEach((target, i) => {
     const data = saved[names[i]!]?.data
-    if (data?.length !== target.length) throw new UsageError(`the saved state has no fitting ${what} of ${names[i]}`)
+    if (data?.length !== target.length) throw new InputError(`the saved state has no fitting ${what} of ${names[i]}`)
     target.set(data as Float32Array)
   })
 }

@@ -51,37 +51,32 @@ export async function checkOp({
   const values = Object.fromEntries(inputs.map((value, i) => [`x${i}`, value]))
   const symbols = batched.length > 0 ? [undefined, "N"] : [undefined]
   for (const batch of symbols) {
-    const graph = buildGraph({ inputs, build, batched, differentiated }, batch)
-    const feeds = { ...values, weights: randomArray(shapeOf(graph.y, inputs, batched), "weights") }
+    const { graph, loss } = buildGraph({ inputs, build, batched, differentiated }, batch)
+    const feeds = { ...values, weights: randomArray(shapeOf(graph.y!, inputs, batched), "weights") }
     const expected = evaluate(graph, feeds)
     for (const [name, value] of Object.entries(await runBothWays(graph, feeds))) {
       expectClose(`${name} with batch ${batch ?? "fixed"}`, value, expected[name.split(" ")[0]!]!, tolerance, FLOOR)
     }
     if (batch === undefined) {
-      for (const i of differentiated) checkGradient(graph.loss!, feeds, `x${i}`, expected[`d${i}`]!)
+      for (const i of differentiated) checkGradient(loss, feeds, `x${i}`, expected[`d${i}`]!)
     }
   }
 }
 
-/** Outputs `y`, `loss` and the gradients `d0`, `d1`, .. of the inputs. */
+/** A graph with the output `y` and the gradients `d0`, `d1`, .. for the inputs of the loss, a weighted sum of y. */
 function buildGraph(
   { inputs, build, batched, differentiated }: Required<Omit<OpCase, "tolerance">>,
   batch: string | undefined,
-): Graph & { y: Tensor; loss: Tensor } {
+): { graph: Graph; loss: Tensor } {
   const leaves = inputs.map(({ shape }, i) => {
     const symbolic: Dim[] = batch !== undefined && batched.includes(i) ? [batch, ...shape.slice(1)] : shape
     return input(`x${i}`, symbolic)
   })
   const y = build(...leaves)
   const loss = sum(mul(y, input("weights", y.shape)))
-  const graph: Record<string, Tensor> & { y: Tensor; loss: Tensor } = { y, loss }
-  gradients(
-    loss,
-    differentiated.map((i) => leaves[i]!),
-  ).forEach((gradient, i) => {
-    graph[`d${differentiated[i]}`] = gradient
-  })
-  return graph
+  const wrt = differentiated.map((i) => leaves[i]!)
+  const named = gradients(loss, wrt).map((gradient, i) => [`d${differentiated[i]}`, gradient] as const)
+  return { graph: { y, ...Object.fromEntries(named) }, loss }
 }
 
 /** The shape that the operator's rule gives to its output, with the batch bound. */
@@ -133,8 +128,7 @@ function checkGradient(loss: Tensor, feeds: Record<string, NdArray>, name: strin
   expect(gradient.shape, `shape of the gradient for ${name}`).toEqual(shape)
   const scale = Math.max(largest(gradient), FLOOR)
   for (const i of probedElements(sizeOf(shape))) {
-    const step = STEP * Math.max(1, Math.abs(moved.data[i]!))
-    const [above, below] = [moved.data[i]! + step, moved.data[i]! - step]
+    const [above, below] = [moved.data[i]! + STEP, moved.data[i]! - STEP]
     const slope = (lossAt(i, above) - lossAt(i, below)) / (above - below)
     const error = Math.abs(slope - numbers(gradient)[i]!)
     expect(error, `gradient for ${name} at ${i}: ${numbers(gradient)[i]}, by differences ${slope}`).toBeLessThanOrEqual(

@@ -16,24 +16,30 @@ export function fnv1a32(name: string): number {
 /** `count` float64 values in [-1, 1). */
 export function hashUniform(name: string, count: number): Float64Array {
   const seed = fnv1a32(name)
-  return Float64Array.from({ length: count }, (_, i) => {
-    let x = (seed + Math.imul(i, 0x9e3779b9)) >>> 0
+  const values = new Float64Array(count)
+  for (let i = 0; i < count; i++) {
+    let x = (seed + Math.imul(i, 0x9e3779b9)) | 0
     x = Math.imul(x ^ (x >>> 16), 0x7feb352d)
     x = Math.imul(x ^ (x >>> 15), 0x846ca68b)
-    return ((x ^ (x >>> 16)) >>> 0) / 2 ** 31 - 1
-  })
+    values[i] = ((x ^ (x >>> 16)) >>> 0) / 2 ** 31 - 1
+  }
+  return values
 }
 
 /** The value of a parameter, by its name in timm and its shape. */
 export function hashParameter(name: string, shape: readonly number[]): NdArray<"float32"> {
-  const leaf = name.slice(name.lastIndexOf(".") + 1)
-  const scale = (u: number): number => {
-    if (leaf === "gamma") return 0.5 * u + 0.5
-    if (leaf === "bias") return 0.1 * u
-    if (shape.length === 1) return 1 + 0.1 * u
-    return u * Math.sqrt(3 / (sizeOf(shape) / shape[0]!))
-  }
-  return ndarray(Float32Array.from(hashUniform(name, sizeOf(shape)), scale), shape)
+  const values = hashUniform(name, sizeOf(shape))
+  const [offset, scale] = distribution(name.slice(name.lastIndexOf(".") + 1), shape)
+  for (let i = 0; i < values.length; i++) values[i] = offset + scale * values[i]!
+  return ndarray(new Float32Array(values), shape)
+}
+
+/** Middle and half width of a parameter's values. */
+function distribution(leaf: string, shape: readonly number[]): [offset: number, scale: number] {
+  if (leaf === "gamma") return [0.5, 0.5]
+  if (leaf === "bias") return [0, 0.1]
+  if (shape.length === 1) return [1, 0.1]
+  return [0, Math.sqrt(3 / (sizeOf(shape) / shape[0]!))]
 }
 
 /** Values for all parameters of a model. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest"
 import type { Evaluation } from "../../run/evaluate.ts"
 import type { FilePrediction } from "../../run/predict.ts"
+import type { TrainResult } from "../../run/train.ts"
 import { evaluationText } from "./eval.ts"
 import { predictionCsv, predictionTable } from "./predict.ts"
 import { trainSummary } from "./train.ts"
@@ -63,23 +64,23 @@ test("an evaluation shows accuracy and classes, and the confusion matrix up to 1
 })
 
 test.skipIf(process.platform === "win32")("training ends with the report and commands that can be pasted", () => {
-  const summary = trainSummary(
-    {
-      folder: "my runs/pets",
-      epochs: [],
-      best: { epoch: 7, top1: 0.925 },
-      reportPath: "my runs/pets/report.html",
-      stopped: "done",
-    },
-    "pets",
-  )
-  expect(summary.split("\n")).toEqual([
+  const result: TrainResult = {
+    folder: "my runs/pets",
+    data: "pets",
+    example: "pets/cat/a b.jpg",
+    epochs: [],
+    best: { epoch: 7, top1: 0.925 },
+    reportPath: "my runs/pets/report.html",
+    stopped: "done",
+  }
+  expect(trainSummary(result).split("\n")).toEqual([
     "best top-1 92.5% in epoch 7",
     "report  my runs/pets/report.html",
     "",
     "Next, try",
-    "  convnext predict 'my runs/pets' photo.jpg",
-    "  convnext eval 'my runs/pets' pets",
-    "  convnext export 'my runs/pets' --out model.onnx",
+    "  npx convnext predict 'my runs/pets' 'pets/cat/a b.jpg'",
+    "  npx convnext eval 'my runs/pets' pets",
+    "  npx convnext export 'my runs/pets' --out model.onnx",
   ])
+  expect(trainSummary({ ...result, example: undefined })).toContain("predict 'my runs/pets' photo.jpg")
 })

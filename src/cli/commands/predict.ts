@@ -39,12 +39,14 @@ export default defineCommand({
     try {
       const results = await library.predict(model, files, { topK, batchSize, strict })
       const failed = results.filter(({ error }) => error !== undefined)
-      for (const { file, error } of failed) note(`cannot read ${file}: ${error}`)
-      if (failed.length > 0) note(`${failed.length} of ${results.length} files could not be read`)
+      for (const { error } of failed) note(error!)
+      const allFailed = failed.length === results.length
+      if (allFailed) note("convnext: no file could be read")
+      else if (failed.length > 0) note(`${failed.length} of ${results.length} files could not be read`)
       return {
         json: { model: model.name, count: results.length, failed: failed.length, results },
         text: () => (csv ? predictionCsv(results) : predictionTable(results)),
-        exitCode: failed.length === results.length ? 1 : 0,
+        exitCode: allFailed ? 1 : 0,
       }
     } finally {
       await model.dispose()
@@ -55,6 +57,7 @@ export default defineCommand({
 /** A line for each image with its guesses beside each other. */
 export function predictionTable(results: readonly FilePrediction[]): string {
   const readable = results.filter(({ error }) => error === undefined)
+  if (readable.length === 0) return ""
   const guesses = Math.max(0, ...readable.map(({ predictions }) => predictions.length))
   const columns = Array.from({ length: guesses }, (_, i) => [
     { header: `${i + 1}.` },

@@ -1,8 +1,9 @@
 /** `convnext train`: from a folder of images to a trained model. */
 
+import { relative } from "node:path"
 import { shellCommand } from "../../run/shell.ts"
 import type { TrainResult } from "../../run/train.ts"
-import { type TrainOptions, trainOptions } from "../../train/options.ts"
+import { trainOptions } from "../../train/options.ts"
 import { type CommandResult, defineCommand } from "../command.ts"
 import { loadLibrary } from "../library.ts"
 import { createProgress } from "../progress.ts"
@@ -40,7 +41,7 @@ export default defineCommand({
       })
       progress.stop()
       if (result.stopped === "patience") note(`stopped early: no better top-1 since epoch ${result.best.epoch}`)
-      return finish(result, given, stop.exitCode())
+      return finish(result, stop.exitCode())
     } finally {
       progress.stop()
       stop.release()
@@ -48,19 +49,20 @@ export default defineCommand({
   },
 })
 
-function finish(result: TrainResult, given: TrainOptions, exitCode: number | undefined): CommandResult {
-  if (result.stopped !== "signal") return { json: result, text: () => trainSummary(result, given.data) }
-  const resume = shellCommand("convnext", "train", "--resume", result.folder)
+function finish(result: TrainResult, exitCode: number | undefined): CommandResult {
+  if (result.stopped !== "signal") return { json: result, text: () => trainSummary(result) }
+  const resume = shellCommand("npx", "convnext", "train", "--resume", result.folder)
   const text = () => `stopped after ${result.epochs.length} finished epochs; go on with\n  ${resume}`
   return { json: result, text, exitCode: exitCode ?? 1 }
 }
 
 /** What was reached, where it is, and the next things to try. */
-export function trainSummary({ folder, best, reportPath, onnxPath }: TrainResult, data: string | undefined): string {
+export function trainSummary({ folder, data, example, best, reportPath, onnxPath }: TrainResult): string {
+  const shown = (path: string) => relative("", path) || path
   const next = [
-    shellCommand("convnext", "predict", folder, "photo.jpg"),
-    shellCommand("convnext", "eval", folder, data ?? "DATA"),
-    shellCommand("convnext", "export", folder, "--out", "model.onnx"),
+    shellCommand("npx", "convnext", "predict", folder, example === undefined ? "photo.jpg" : shown(example)),
+    shellCommand("npx", "convnext", "eval", folder, shown(data)),
+    shellCommand("npx", "convnext", "export", folder, "--out", "model.onnx"),
   ]
   return [
     `best top-1 ${formatPercent(best.top1)} in epoch ${best.epoch}`,

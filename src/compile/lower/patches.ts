@@ -13,10 +13,11 @@ export function lowerPatches(graph: Graph): Graph {
   return rewrite(graph, (node, inputs) => {
     if (!applies(node, conv2dOp)) return undefined
     const [x, weight, bias] = inputs as [Tensor, Tensor, Tensor?]
-    const { strides, pads, groups } = node.attributes
+    const { strides, pads, dilations, groups } = node.attributes
     const [batch, height, width, channels] = x.shape as [Tensor["shape"][0], number, number, number]
     const [outputs, , kh, kw] = weight.shape as [number, number, number, number]
-    if (kh !== strides[0] || kw !== strides[1] || groups !== 1 || pads.some((pad) => pad !== 0)) return undefined
+    if (kh !== strides[0] || kw !== strides[1] || groups !== 1) return undefined
+    if (pads.some((pad) => pad !== 0) || dilations.some((dilation) => dilation !== 1)) return undefined
     const rows = Math.floor(height / kh)
     const columns = Math.floor(width / kw)
     const covered = slice(slice(x, 1, 0, rows * kh), 2, 0, columns * kw)

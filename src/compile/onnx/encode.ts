@@ -63,7 +63,10 @@ const dataTypes: { [D in DType]: TensorProto_DataType } = {
   bool: TensorProto_DataType.BOOL,
 }
 
-/** Encodes a graph. The outputs keep their names; the inputs are those that `initializers` does not give. */
+/**
+ * Encodes a graph. The outputs keep their names; the inputs are those that `initializers` does not give.
+ * Throws an Error for an operator without an ONNX form, and for an output that has the name of an input.
+ */
 export function encodeOnnx(
   graph: Graph,
   { name, initializers = {}, externalFrom, metadata = {} }: EncodeOptions,
@@ -71,7 +74,12 @@ export function encodeOnnx(
   const encoder = new Encoder(externalFrom ?? Number.POSITIVE_INFINITY)
   const inputs = graphInputs(graph)
   for (const [inputName, x] of inputs) encoder.name(x, inputName)
-  for (const [outputName, x] of Object.entries(graph)) encoder.reserve(x, outputName)
+  for (const [outputName, x] of Object.entries(graph)) {
+    if ((inputs.get(outputName) ?? x) !== x) {
+      throw new Error(`encodeOnnx: the output ${outputName} has the name of an input`)
+    }
+    encoder.reserve(x, outputName)
+  }
   for (const node of topologicalOrder(Object.values(graph))) encoder.add(node)
   for (const [outputName, x] of Object.entries(graph)) encoder.ensureOutput(outputName, x)
 

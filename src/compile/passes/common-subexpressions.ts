@@ -28,8 +28,9 @@ export function mergeCommonSubexpressions(graph: Graph): Graph {
 
 function keyOf(node: Node, inputs: readonly number[]): string | undefined {
   if (isLeaf(node)) {
-    const value = scalarValue(node.outputs[0]!)
-    return value === undefined ? undefined : `scalar ${Object.is(value, -0) ? "-0" : value}`
+    const [x] = node.outputs
+    const value = scalarValue(x!)
+    return value === undefined ? undefined : `${x!.dtype} ${Object.is(value, -0) ? "-0" : value}`
   }
   return `${node.op.name}(${inputs.join(",")})${JSON.stringify(node.attributes)}`
 }

@@ -1,6 +1,5 @@
 /** Algebraic identities. */
 
-import { sameShape } from "../../tensor/dim.ts"
 import { type Graph, rewrite } from "../../tensor/graph.ts"
 import { arithmetic } from "../../tensor/ops/elementwise.ts"
 import { mul, sub } from "../../tensor/ops/index.ts"
@@ -16,24 +15,26 @@ const identities = new Map<unknown, Identity>([
 ])
 
 const isZero = (x: Tensor) => scalarValue(x) === 0
-const isOne = (x: Tensor) => scalarValue(x) === 1
 
 /** x 0 -> stays (NaN and infinity count), x 1 -> x, (x s) t -> x (s t). */
 function multiply(a: Tensor, b: Tensor): Tensor | undefined {
-  if (isOne(b)) return a
-  if (isOne(a)) return b
   const [x, s] = scalarValue(a) === undefined ? [a, scalarValue(b)] : [b, scalarValue(a)]
   if (s === undefined) return undefined
+  return s === 1 || scaled(x) ? times(x, s) : undefined
+}
+
+/** x s, as one product with the factors that x has already. */
+function times(x: Tensor, s: number): Tensor {
   const inner = scaled(x)
-  return inner ? mul(inner.x, inner.scale * s) : undefined
+  if (inner) return times(inner.x, inner.scale * s)
+  return s === 1 ? x : mul(x, s)
 }
 
 /** x / s -> x (1 / s) where that is exact. */
 function divideByScalar(a: Tensor, b: Tensor): Tensor | undefined {
   const s = scalarValue(b)
   if (s === undefined) return undefined
-  if (s === 1) return a
-  return s !== 0 && Number.isInteger(Math.log2(Math.abs(s))) ? mul(a, 1 / s) : undefined
+  return s !== 0 && Number.isInteger(Math.log2(Math.abs(s))) ? times(a, 1 / s) : undefined
 }
 
 /** a + (-b) -> a - b, (-a) + b -> b - a. */
@@ -58,12 +59,7 @@ export function simplify(graph: Graph): Graph {
     const identity = identities.get(node.op)
     if (!identity) return undefined
     const [a, b] = inputs as [Tensor, Tensor]
-    const folded = foldScalars(node, a, b)
-    if (folded) return folded
-    const result = identity(a, b)
-    if (!result) return undefined
-    // A scalar that is dropped may have been the smaller operand only; the shape must not change.
-    return sameShape(result.shape, node.outputs[0]!.shape) ? result : undefined
+    return foldScalars(node, a, b) ?? identity(a, b)
   })
 }
 

@@ -1,6 +1,7 @@
 /** Opens the data that a user names: an image folder or a folder of IDX files, to train on or to measure a model on. */
 
 import { stat } from "node:fs/promises"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { InputError } from "../../tensor/errors.ts"
 import { countByClass, type DataSplits, type Dataset, type EvalData, type MemoryDataset, subset } from "../dataset.ts"
@@ -30,6 +31,9 @@ export interface OpenOptions {
  * folder like any other.
  */
 export const embeddedFolder = fileURLToPath(new URL("../../../assets/fashion-mnist", import.meta.url))
+
+/** Some of its images to measure on, as PNG files. */
+export const embeddedExamples = join(embeddedFolder, "examples")
 
 /** Opens the images that come with the package. */
 export async function openEmbedded(): Promise<DataSplits> {

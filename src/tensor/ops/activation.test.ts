@@ -37,7 +37,11 @@ test("gelu has the values of x Phi(x)", async () => {
 
 test("scaledGelu is gelu with its factors taken out: gelu(x) = scaledGelu(x / sqrt 2) / sqrt 2", () => {
   const x = randomArray([50], "x", { std: 2 })
-  const u = ndarray(Float64Array.from(x.data, (value) => value / Math.SQRT2), [50], "float64")
+  const u = ndarray(
+    Float64Array.from(x.data, (value) => value / Math.SQRT2),
+    [50],
+    "float64",
+  )
   const { y } = evaluate({ y: gelu(input("x", [50])) }, { x })
   const { z } = evaluate({ z: scaledGeluOp([input("u", [50])], {}) }, { u })
   for (let i = 0; i < 50; i++) expect(Number(z!.data[i]) / Math.SQRT2).toBeCloseTo(Number(y!.data[i]), 12)

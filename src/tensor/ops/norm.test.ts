@@ -68,6 +68,8 @@ describe("layerNorm", () => {
   test("refuses weights that do not fit and says both shapes", () => {
     const x = input("x", ["N", 3])
     expect(() => build(x, input("w", [4]), input("b", [3]))).toThrow("layerNorm: weight must have shape [3], got [4]")
-    expect(() => build(x, input("w", [3]), input("b", [3, 1]))).toThrow("layerNorm: bias must have shape [3], got [3, 1]")
+    expect(() => build(x, input("w", [3]), input("b", [3, 1]))).toThrow(
+      "layerNorm: bias must have shape [3], got [3, 1]",
+    )
   })
 })

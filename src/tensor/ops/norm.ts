@@ -15,16 +15,19 @@ export const layerNormOp: Op<{ epsilon: number }> = defineOp<{ epsilon: number }
     const statistics = { shape: [...x!.shape.slice(0, -1), 1], dtype: x!.dtype }
     return [{ shape: x!.shape, dtype: x!.dtype }, statistics, statistics]
   },
-  gradient: ([x, weight], [, average, inverseStd], [dy]) => {
+  gradient: ([x, weight], [, average, inverseStd], [dy, ...statistics]) => {
+    if (!dy || statistics.some((gradient) => gradient)) {
+      throw new Error("layerNorm: its mean and deviation cannot be differentiated, only its result, and that once")
+    }
     const normalised = mul(sub(x!, average!), inverseStd!)
-    const scaled = mul(dy!, weight!)
+    const scaled = mul(dy, weight!)
     const channels = x!.dim(-1) as number
     const centred = sub(
       sub(scaled, mean(scaled, [-1], { keepDims: true })),
       mul(normalised, mul(dotLast(scaled, normalised), 1 / channels)),
     )
     const rows = (t: Tensor) => reshape(t, [productOf(t.shape.slice(0, -1)), channels])
-    return [mul(centred, inverseStd!), sum(rows(mul(dy!, normalised)), [0]), sum(rows(dy!), [0])]
+    return [mul(centred, inverseStd!), sum(rows(mul(dy, normalised)), [0]), sum(rows(dy), [0])]
   },
   onnx: (builder, inputs, { epsilon }) =>
     builder.nodes("LayerNormalization", inputs, { axis: -1, epsilon: { float: epsilon } }, 3),

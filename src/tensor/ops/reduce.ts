@@ -2,7 +2,7 @@
 
 import { bindShape, type Dim, productOf, type Shape, symbolOf } from "../dim.ts"
 import type { NdArray } from "../ndarray.ts"
-import { defineOp, normalizeAxes, type OnnxBuilder, type Op, type Tensor } from "../tensor.ts"
+import { defineOp, named, normalizeAxes, type OnnxBuilder, type Op, type Tensor } from "../tensor.ts"
 import { div, mul } from "./elementwise.ts"
 import { broadcastStrides, forEachIndex } from "./reference.ts"
 import { broadcastTo, reshape } from "./shape.ts"
@@ -94,8 +94,11 @@ function sizeAlong(x: Tensor, axes: readonly number[]): Tensor | number {
 }
 
 function reduction(op: Op<Axes>) {
-  return (x: Tensor, axes?: readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor =>
-    op([x], { axes: normalizeAxes(axes ?? x.shape.map((_, axis) => axis), x.rank), keepDims })
+  return (x: Tensor, axes?: readonly number[], { keepDims = false }: ReduceOptions = {}): Tensor => {
+    const reduced = named(op.name, () => normalizeAxes(axes ?? x.shape.map((_, axis) => axis), x.rank))
+    // ONNX takes an empty list of axes for all of them.
+    return reduced.length === 0 ? x : op([x], { axes: reduced, keepDims })
+  }
 }
 
 /** Sum over the given axes, all of them if none are given. */

@@ -4,7 +4,7 @@ import { randomArray } from "../../../test/support/arrays.ts"
 import { checkOp } from "../../../test/support/check-op.ts"
 import { evaluate } from "../evaluate.ts"
 import { ndarray } from "../ndarray.ts"
-import { input } from "../tensor.ts"
+import { input, type Tensor } from "../tensor.ts"
 import { broadcastTo, flip, pad, reshape, slice, transpose } from "./index.ts"
 
 const shapes = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 })
@@ -89,15 +89,19 @@ describe("transpose", () => {
 describe("broadcastTo", () => {
   test("agrees with the reference and with finite differences", async () => {
     const like = randomArray([2, 3, 4], "like")
-    for (const shape of [[], [1], [4], [3, 1], [1, 3, 4], [2, 1, 1]]) {
-      await checkOp({ inputs: [randomArray(shape, "x"), like], build: (x, l) => broadcastTo(x!, l!), batched: [1] })
+    const build = (x?: Tensor, target?: Tensor) => broadcastTo(x!, target!)
+    for (const shape of [[], [1], [4], [3, 1], [1, 3, 4]]) {
+      await checkOp({ inputs: [randomArray(shape, "x"), like], build, batched: [1] })
     }
+    await checkOp({ inputs: [randomArray([2, 1, 1], "x"), like], build, batched: [0, 1] })
   })
 
   test("refuses a shape that it does not fit and says both", () => {
     const like = input("like", ["N", 4])
     expect(() => broadcastTo(input("x", [3]), like)).toThrow("broadcastTo: shapes [3] and [N, 4] do not broadcast")
-    expect(() => broadcastTo(input("x", [2, 1, 4]), like)).toThrow("broadcastTo: [2, 1, 4] does not broadcast to [N, 4]")
+    expect(() => broadcastTo(input("x", [2, 1, 4]), like)).toThrow(
+      "broadcastTo: [2, 1, 4] does not broadcast to [N, 4]",
+    )
   })
 })
 

@@ -1,7 +1,7 @@
 /** Operators that move or view elements and compute nothing. */
 
 import { type Dim, divideDims, printShape, productOf, type Shape, sameShape, symbolOf } from "../dim.ts"
-import { applies, broadcastShapes, defineOp, normalizeAxis, type Op, type Tensor } from "../tensor.ts"
+import { applies, broadcastShapes, defineOp, named, normalizeAxis, type Op, type Tensor } from "../tensor.ts"
 import { sumToShape } from "./elementwise.ts"
 import { broadcastStrides, forEachIndex, stridesOf } from "./reference.ts"
 
@@ -49,7 +49,7 @@ const transposeOp: Op<{ permutation: readonly number[] }> = defineOp<{ permutati
     if (permutation.length !== x!.rank || new Set(permutation).size !== x!.rank) {
       throw new RangeError(`[${permutation.join(", ")}] is no permutation of the axes of ${printShape(x!.shape)}`)
     }
-    return { shape: permutation.map((axis) => x!.shape[normalizeAxis(axis, x!.rank)]!), dtype: x!.dtype }
+    return { shape: permutation.map((axis) => x!.shape[axis]!), dtype: x!.dtype }
   },
   gradient: (_x, _y, [dy], { permutation }) => [
     transpose(
@@ -69,7 +69,7 @@ const transposeOp: Op<{ permutation: readonly number[] }> = defineOp<{ permutati
 
 /** Reorders the axes: axis i of the result is axis `permutation[i]` of x. Without one, reverses them. */
 export function transpose(x: Tensor, permutation?: readonly number[]): Tensor {
-  const order = permutation ?? x.shape.map((_, axis) => x.rank - 1 - axis)
+  const order = permutation?.map((axis) => axisOf("transpose", x, axis)) ?? x.shape.map((_, axis) => x.rank - 1 - axis)
   return order.every((axis, i) => axis === i) && order.length === x.rank ? x : transposeOp([x], { permutation: order })
 }
 
@@ -125,7 +125,7 @@ const flipOp: Op<Flip> = defineOp<Flip>({
 })
 
 /** Reverses the order along one axis. */
-export const flip = (x: Tensor, axis: number): Tensor => flipOp([x], { axis: normalizeAxis(axis, x.rank) })
+export const flip = (x: Tensor, axis: number): Tensor => flipOp([x], { axis: axisOf("flip", x, axis) })
 
 interface Range {
   axis: number
@@ -157,7 +157,7 @@ const sliceOp: Op<Range> = defineOp<Range>({
 
 /** Elements `start` to `end` (exclusive) along one axis. */
 export function slice(x: Tensor, axis: number, start: number, end: number): Tensor {
-  const along = normalizeAxis(axis, x.rank)
+  const along = axisOf("slice", x, axis)
   return start === 0 && end === x.shape[along] ? x : sliceOp([x], { axis: along, start, end })
 }
 
@@ -192,7 +192,11 @@ const padOp: Op<Padding> = defineOp<Padding>({
 
 /** Zeros before and after x along one axis. */
 export function pad(x: Tensor, axis: number, before: number, after: number): Tensor {
-  return before === 0 && after === 0 ? x : padOp([x], { axis: normalizeAxis(axis, x.rank), before, after })
+  return before === 0 && after === 0 ? x : padOp([x], { axis: axisOf("pad", x, axis), before, after })
+}
+
+function axisOf(operator: string, x: Tensor, axis: number): number {
+  return named(operator, () => normalizeAxis(axis, x.rank))
 }
 
 function fixedSize(x: Tensor, axis: number): number {

@@ -13,7 +13,11 @@ describe.each([
 ])("%s", (_, op) => {
   test("agrees with the reference and with finite differences", async () => {
     for (const shape of [[5], [3, 4], [2, 3, 2], [3, 1]]) {
-      await checkOp({ inputs: [randomArray(shape, "x")], build: (x) => op(x!), batched: [0].slice(0, shape.length - 1) })
+      await checkOp({
+        inputs: [randomArray(shape, "x")],
+        build: (x) => op(x!),
+        batched: [0].slice(0, shape.length - 1),
+      })
     }
   })
 

@@ -1,0 +1,15 @@
+/** Where things are, seen from the compiled benchmarks. */
+
+import { mkdtempSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = new URL("../../", import.meta.url)
+
+export const bin = fileURLToPath(new URL("bin/convnext.js", root))
+export const exampleImage = fileURLToPath(new URL("assets/fashion-mnist/examples/sneaker.png", root))
+export const stepWorker = fileURLToPath(new URL("step-worker.js", import.meta.url))
+
+/** A new folder that the system cleans up some time. */
+export const scratchFolder = (): string => mkdtempSync(join(tmpdir(), "convnext-bench-"))

@@ -1,0 +1,46 @@
+/**
+ * `convnext/nn`: what networks are made of. Modules and parameters, layers, the operators on symbolic tensors, their
+ * gradients, and the reference evaluation that runs a graph without a device.
+ */
+
+export { gradients as grad } from "../autodiff/gradients.ts"
+export type { Dim, Shape } from "../tensor/dim.ts"
+export { evaluate } from "../tensor/evaluate.ts"
+export type { Graph } from "../tensor/graph.ts"
+export { type DType, type NdArray, ndarray, type TypedArray, type TypedArrays } from "../tensor/ndarray.ts"
+export * from "../tensor/ops/index.ts"
+export { Random } from "../tensor/random.ts"
+export {
+  constant,
+  defineOp,
+  input,
+  type Node,
+  type OnnxAttribute,
+  type OnnxAttributes,
+  type OnnxBuilder,
+  type Op,
+  type OpDefinition,
+  type Operand,
+  Tensor,
+  type TensorType,
+} from "../tensor/tensor.ts"
+export { constantValue, type Initializer, ones, truncatedNormal, zeros } from "./initializers.ts"
+export {
+  Conv2d,
+  type Conv2dLayerOptions,
+  dropPath,
+  dropPathRates,
+  LayerNorm,
+  Linear,
+  type LinearOptions,
+} from "./layers.ts"
+export {
+  bindModule,
+  type Context,
+  chain,
+  type DropPathInput,
+  evaluation,
+  Module,
+  Parameter,
+  TrainingContext,
+} from "./module.ts"

@@ -1,0 +1,36 @@
+import { expect, test } from "vitest"
+import { Random } from "../tensor/random.ts"
+import { constantValue, ones, truncatedNormal, zeros } from "./initializers.ts"
+
+const random = () => new Random(0, "test")
+
+test("constants fill the shape", () => {
+  expect(zeros([2, 3], random())).toEqual(new Float32Array(6))
+  expect(ones([2], random())).toEqual(Float32Array.of(1, 1))
+  expect(constantValue(1e-6)([2], random())).toEqual(Float32Array.of(1e-6, 1e-6))
+})
+
+test("truncatedNormal has timm's deviation of 0.02 and mean 0", () => {
+  const values = truncatedNormal()([200, 500], random())
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length)
+  expect(Math.abs(mean)).toBeLessThan(3e-4)
+  expect(deviation).toBeGreaterThan(0.0197)
+  expect(deviation).toBeLessThan(0.0203)
+  // Some 0.27 percent of a normal distribution lie beyond three deviations.
+  const tails = values.filter((value) => Math.abs(value) > 0.06).length / values.length
+  expect(tails).toBeGreaterThan(0.002)
+  expect(tails).toBeLessThan(0.0035)
+})
+
+test("truncatedNormal draws again what lies beyond the absolute bounds", () => {
+  const values = truncatedNormal(1, -0.5, 1.5)([10_000], random())
+  expect(Math.min(...values)).toBeGreaterThanOrEqual(-0.5)
+  expect(Math.max(...values)).toBeLessThanOrEqual(1.5)
+  expect(values.filter((value) => value > 1).length).toBeGreaterThan(500)
+})
+
+test("the same stream gives the same values", () => {
+  expect(truncatedNormal()([7], random())).toEqual(truncatedNormal()([7], random()))
+  expect(truncatedNormal()([7], random())).not.toEqual(truncatedNormal()([7], new Random(1, "test")))
+})

@@ -1,0 +1,249 @@
+/** A run that is stopped, however roughly, goes on to the bits that an uninterrupted run reaches. */
+
+import { mkdirSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { setTimeout } from "node:timers/promises"
+import { beforeAll, describe, expect, test } from "vitest"
+import { createModel, loadTensors, type StateDict, train } from "../../src/index.ts"
+import { Random } from "../../src/tensor/random.ts"
+import type { TrainOptions } from "../../src/train/options.ts"
+import { convnext, type Running, startConvnext } from "../support/cli.ts"
+import { sharedFolder, writeColourFolder } from "../support/images.ts"
+
+const folder = sharedFolder()
+
+/** What must be equal, bit by bit: both checkpoints, and the columns of metrics.csv that no clock decides. */
+function resultOf(run: string) {
+  const metrics = readFileSync(join(run, "metrics.csv"), "utf8").trimEnd().split("\r\n")
+  return {
+    last: readFileSync(join(run, "last.safetensors")).toString("base64"),
+    best: readFileSync(join(run, "best.safetensors")).toString("base64"),
+    metrics: metrics.map((row) => row.split(",").slice(0, 8).join(",")),
+  }
+}
+
+/**
+ * Starts a run, kills it with `kill -9` once the first of `moments` has come, resumes it, kills it at the second, and
+ * so on; then lets it end. Gives the number of times that it was killed before its end.
+ */
+async function killAndResume(args: readonly string[], run: string, moments: ((run: Running) => Promise<void>)[]) {
+  let killed = 0
+  for (const moment of moments) {
+    const resumable = readdirSync(run).includes("config.yaml")
+    const running = startConvnext(["train", ...(resumable ? ["--resume", run] : [...args, "--out", run])])
+    await Promise.race([moment(running), running.outcome])
+    running.child.kill("SIGKILL")
+    if ((await running.outcome).signal === "SIGKILL") killed++
+    // Before there is a configuration nothing was trained, and the run begins again.
+    if (!readdirSync(run).includes("config.yaml")) clear(run)
+  }
+  const { code, stderr } = await convnext(["train", "--resume", run])
+  expect(code, stderr).toBe(0)
+  return killed
+}
+
+function clear(run: string): void {
+  rmSync(run, { recursive: true, force: true })
+  mkdirSync(run)
+}
+
+/** Waits until the run writes its `count`-th file, and is in the middle of it. */
+function whileWriting(run: string, count: number): () => Promise<void> {
+  return () =>
+    new Promise((resolve) => {
+      let seen = 0
+      const watcher = watch(run, (event, name) => {
+        // The first event of a temporary file is that it was made.
+        if (event !== "rename" || !name?.endsWith(".tmp") || ++seen < 2 * count - 1) return
+        watcher.close()
+        resolve()
+      })
+    })
+}
+
+const settings: Record<string, { data: string[]; options: TrainOptions }> = {
+  "images in memory, gradients accumulated across epochs, averaged weights": {
+    data: [],
+    options: { epochs: 6, imageSize: 16, batchSize: 8, limitBatches: 12, accumulate: 5, ema: 0.9, threads: 1 },
+  },
+  "files that workers read": {
+    data: [join(folder, "colours")],
+    options: { epochs: 6, imageSize: 16, batchSize: 4, accumulate: 2, ema: 0.8, workers: 2, threads: 1 },
+  },
+}
+
+beforeAll(async () => {
+  await writeColourFolder(join(folder, "colours"), { red: 14, green: 14, blue: 14 })
+})
+
+describe.each(Object.entries(settings))("%s", (name, { data, options }) => {
+  const [key] = name.split(" ")
+  const whole = join(folder, `${key} whole`)
+  const flags = Object.entries(options).flatMap(([option, value]) => [
+    `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    String(value),
+  ])
+  const args = [...data, ...flags]
+  beforeAll(async () => {
+    const { code, stderr } = await convnext(["train", ...args, "--out", whole])
+    expect(code, stderr).toBe(0)
+  })
+
+  test("the same call gives the same bits", async () => {
+    const again = join(folder, `${key} again`)
+    await train(undefined, { ...options, data: data[0], out: again })
+    expect(resultOf(again)).toEqual(resultOf(whole))
+  })
+
+  test.each([1, 2])("killed at random moments (seed %i), a run resumes to the same bits", async (seed) => {
+    const run = join(folder, `${key} random ${seed}`)
+    clear(run)
+    const random = new Random(seed, "kill", name)
+    // Compiling, steps, validations and checkpoints of all epochs take a second or so.
+    const moments = Array.from({ length: 2 }, () => async ({ said }: Running) => {
+      await said("training convnext_mini")
+      await setTimeout(700 * random.uniform())
+    })
+    expect(await killAndResume(args, run, moments)).toBeGreaterThan(0)
+    expect(resultOf(run)).toEqual(resultOf(whole))
+  })
+
+  test("killed while it writes a file, a run resumes to the same bits", async () => {
+    const run = join(folder, `${key} writing`)
+    clear(run)
+    // Files 1 to 5 are those of a new run; an epoch then writes last, best where it is better, and two of its state.
+    const moments = [2, 7, 4].map((count) => whileWriting(run, count))
+    expect(await killAndResume(args, run, moments)).toBeGreaterThan(1)
+    expect(resultOf(run)).toEqual(resultOf(whole))
+    expect(readdirSync(run).filter((file) => file.endsWith(".tmp"))).toEqual([])
+  })
+
+  test("stopped by a signal in the middle of two epochs, a run resumes to the same bits", async () => {
+    const run = join(folder, `${key} stopped`)
+    for (const stopAt of [
+      { epoch: 2, step: 3 },
+      { epoch: 3, step: 4 },
+    ]) {
+      const stop = new AbortController()
+      const call = stopAt.epoch === 2 ? { ...options, data: data[0], out: run } : { resume: run }
+      const { stopped } = await train(undefined, {
+        ...call,
+        signal: stop.signal,
+        onStep: ({ epoch, step }) => {
+          if (epoch === stopAt.epoch && step === stopAt.step) stop.abort()
+        },
+      })
+      expect(stopped).toBe("signal")
+      expect(JSON.parse(readFileSync(join(run, "state.json"), "utf8"))).toMatchObject({
+        epoch: stopAt.epoch,
+        batch: stopAt.step,
+      })
+    }
+    const { code, stderr } = await convnext(["train", "--resume", run])
+    expect(code, stderr).toBe(0)
+    expect(stderr).toContain("for epochs 3 to 6 of")
+    expect(resultOf(run)).toEqual(resultOf(whole))
+  })
+})
+
+describe("a run of a model that was made by hand", () => {
+  const config = { depths: [1, 1, 1, 1], dims: [8, 8, 16, 16], kernelSizes: 3, patchSize: 2 }
+  const make = () => createModel("convnext", { config, numClasses: 3, inputSize: 32, dropPathRate: 0.2, seed: 5 })
+  const options: TrainOptions = { data: join(folder, "colours"), epochs: 2, batchSize: 8 }
+
+  test("is resumed with that model and its first weights, by the command as well", async () => {
+    const whole = join(folder, "own whole")
+    await train(await make(), { ...options, out: whole })
+    const run = join(folder, "own")
+    const stop = new AbortController()
+    await train(await make(), { ...options, out: run, signal: stop.signal, onStart: () => stop.abort() })
+    expect(JSON.parse(readFileSync(join(run, "state.json"), "utf8"))).toMatchObject({ epoch: 1, batch: 0 })
+
+    const { code, stderr } = await convnext(["train", "--resume", run])
+    expect(code, stderr).toBe(0)
+    expect(resultOf(run)).toEqual(resultOf(whole))
+  })
+
+  test("does not let go of weights that were loaded", async () => {
+    const weights: StateDict = (await make()).stateDict()
+    for (const { data } of Object.values(weights)) (data as Float32Array).fill(0.01)
+    const model = await createModel("convnext", { config, numClasses: 3, inputSize: 32, weights })
+    const stop = new AbortController()
+    const run = join(folder, "loaded")
+    await train(model, { ...options, out: run, signal: stop.signal, onStart: () => stop.abort() })
+    const tensors = await loadTensors(join(run, "state-1-0.safetensors"))
+    for (const name of Object.keys(weights)) expect(tensors[`model/${name}`]).toEqual(weights[name])
+  })
+})
+
+describe("what cannot be resumed", () => {
+  const run = join(folder, "images whole")
+
+  test("a run that has finished is concluded again, and nothing else changes", async () => {
+    const before = resultOf(run)
+    rmSync(join(run, "report.html"))
+    const { code, stdout, stderr } = await convnext(["train", "--resume", run])
+    expect(code, stderr).toBe(0)
+    expect(stderr).toContain("the run has finished already")
+    expect(stderr).not.toContain("training convnext_mini")
+    expect(stdout).toContain("best top-1")
+    expect(readdirSync(run)).toContain("report.html")
+    expect(resultOf(run)).toEqual(before)
+  })
+
+  test.each<[string, () => string[], 1 | 2, string | RegExp]>([
+    [
+      "an option",
+      () => [run, "--batch-size", "9"],
+      2,
+      "a resumed run keeps its own settings: batchSize cannot be changed",
+    ],
+    [
+      "the data",
+      () => [run, join(folder, "colours")],
+      2,
+      "a resumed run keeps its own settings: data cannot be changed",
+    ],
+    ["no folder", () => [join(folder, "none")], 1, `there is no run at ${join(folder, "none")}`],
+    [
+      "no run",
+      () => [join(folder, "colours")],
+      1,
+      /colours is no run: it has no config\.yaml\. A run is what `convnext train` writes/,
+    ],
+    ["a state cut short", () => [damaged("state.json", "{")], 1, /^cannot read .*state\.json: /],
+    ["a state of other things", () => [damaged("state.json", '{"version": 1}')], 1, /state\.json is damaged: /],
+    [
+      "a configuration that is none",
+      () => [damaged("config.yaml", "epochs: many\n")],
+      2,
+      /^epochs must be a whole number/,
+    ],
+  ])("%s", async (_, resume, code, message) => {
+    const { code: ended, stderr } = await convnext(["train", "--resume", ...resume()])
+    const [line, ...more] = stderr.trimEnd().split("\n")
+    expect(more).toEqual([])
+    expect(line).toMatch(/^convnext: /)
+    expect(line!.slice("convnext: ".length)).toMatch(message)
+    expect(ended).toBe(code)
+  })
+
+  test("other classes than those that the run began with", async () => {
+    const data = await writeColourFolder(join(folder, "two"), { red: 6, blue: 6 })
+    const other = join(folder, "other")
+    await train(undefined, { data, out: other, fastDevRun: true, imageSize: 8 })
+    await writeColourFolder(data, { green: 6 })
+    const { code, stderr } = await convnext(["train", "--resume", other])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^convnext: the data has other classes than when .*other began: image folder, 3 classes/)
+  })
+})
+
+/** A folder with one file of a run, damaged, beside those that are needed to get to it. */
+function damaged(file: string, content: string): string {
+  const copy = join(folder, `damaged ${file} ${content.length}`)
+  mkdirSync(copy)
+  writeFileSync(join(copy, "config.yaml"), readFileSync(join(folder, "images whole", "config.yaml")))
+  writeFileSync(join(copy, file), content)
+  return copy
+}
