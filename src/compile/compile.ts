@@ -3,6 +3,7 @@
 import type { Graph } from "../tensor/graph.ts"
 import { lowerDepthwise } from "./lower/blocked.ts"
 import { lowerPatches } from "./lower/patches.ts"
+import { lowerPointwise } from "./lower/pointwise.ts"
 import { type EncodedModel, type EncodeOptions, encodeOnnx } from "./onnx/encode.ts"
 import { mergeCommonSubexpressions } from "./passes/common-subexpressions.ts"
 import { decompose } from "./passes/decompose.ts"
@@ -18,7 +19,7 @@ export interface CompileOptions extends EncodeOptions {
 
 /** Passes over a forward graph that is to be differentiated: their gradients are cheaper than those of the original. */
 export function prepareForTraining(graph: Graph): Graph {
-  return foldGeluScales(foldOutputScales(lowerPatches(graph)))
+  return foldGeluScales(foldOutputScales(lowerPatches(lowerPointwise(graph))))
 }
 
 /** Lowers a graph and encodes it. */

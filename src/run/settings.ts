@@ -15,7 +15,7 @@ export type RunSettings = Required<
 const SMALL_IMAGE = 64
 
 /** Training images that a default run sees in all its epochs together. */
-const DEFAULT_SAMPLES = 180_000
+const DEFAULT_SAMPLES = 200_000
 
 /**
  * Fills in what was left open.
@@ -52,7 +52,9 @@ export function resolveSettings(options: CheckedTrainOptions, splits: DataSplits
     imageSize,
     crop,
     scale: options.scale ?? (small ? 0.35 : 0.08),
-    flip: options.flip ?? true,
+    // What IDX files hold is centred and cut to size: a pixel to each side is much already.
+    shift: options.shift ?? Math.max(1, Math.round(imageSize / (dataSize === imageSize ? 28 : 8))),
+    flip: options.flip ?? splits.train.kind === "files",
     valFraction: options.valFraction ?? 0.2,
     patience: options.patience,
     seed: options.seed,
@@ -102,6 +104,6 @@ export function updatesPerEpoch(
 }
 
 /** How training images are varied in this run. */
-export function augmentationOf({ crop, scale, flip }: RunSettings): Augmentation {
-  return { crop: crop === "auto" ? "random-resized" : crop, scale: [scale, 1], flip: flip ? 0.5 : 0 }
+export function augmentationOf({ crop, scale, shift, flip }: RunSettings): Augmentation {
+  return { crop: crop === "auto" ? "random-resized" : crop, scale: [scale, 1], padding: shift, flip: flip ? 0.5 : 0 }
 }

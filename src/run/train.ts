@@ -436,7 +436,8 @@ class Run {
     if (fresh.length === 0) return
     const shown = fresh.slice(0, 3).map(({ source, reason }) => `${source} (${reason})`)
     const more = fresh.length > 3 ? ` and ${fresh.length - 3} more` : ""
-    this.#events.onMessage?.(`skipped ${fresh.length} unreadable images: ${shown.join(", ")}${more}`)
+    const images = fresh.length === 1 ? "image" : "images"
+    this.#events.onMessage?.(`skipped ${fresh.length} unreadable ${images}: ${shown.join(", ")}${more}`)
   }
 
   #writeEvents({ step, trainLoss, valLoss, top1, top5, lr, gradNorm, imagesPerSecond }: EpochRecord): void {

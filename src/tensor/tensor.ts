@@ -4,7 +4,7 @@
  */
 
 import { printShape, type Shape, sameShape } from "./dim.ts"
-import type { DType, NdArray } from "./ndarray.ts"
+import { type DType, type NdArray, ndarray } from "./ndarray.ts"
 
 export interface TensorType {
   readonly shape: Shape
@@ -179,12 +179,20 @@ export function constant(value: NdArray | number): Tensor {
   })
 }
 
-/** What operators take: a tensor, or a number for a float32 scalar. */
+/** What operators take: a tensor, or a number for a scalar. */
 export type Operand = Tensor | number
 
-/** The tensor that an operand stands for. */
-export function tensor(operand: Operand): Tensor {
-  return typeof operand === "number" ? constant(operand) : operand
+/** The tensors that two operands stand for: a number has the type of the other operand, float32 if both are numbers. */
+export function operands(a: Operand, b: Operand): [Tensor, Tensor] {
+  if (typeof a !== "number") return [a, typeof b === "number" ? scalar(b, a.dtype) : b]
+  return typeof b === "number" ? [constant(a), constant(b)] : [scalar(a, b.dtype), b]
+}
+
+/** A scalar constant of the given type. Throws a RangeError for a fraction that is to be an integer. */
+function scalar(value: number, dtype: DType): Tensor {
+  if (dtype.includes("float")) return dtype === "float64" ? constant(ndarray([value], [], dtype)) : constant(value)
+  if (!Number.isInteger(value)) throw new RangeError(`${value} is no ${dtype}`)
+  return constant(dtype === "int64" ? ndarray(BigInt64Array.of(BigInt(value)), [], dtype) : ndarray([value], [], dtype))
 }
 
 /** True if the node applies this operator; its attributes then have the operator's type. */

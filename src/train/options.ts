@@ -36,7 +36,13 @@ export const trainOptions = z.object({
       "How training images are cut: a random part resized, shifted by a few pixels, or whole; auto: by the data",
     ),
   scale: number(z.number().positive().max(1), "Least share of the image's area that random-resized keeps"),
-  flip: z.boolean().optional().describe("Mirror half of the training images; --no-flip where left and right matter"),
+  shift: number(z.int().min(0).max(256), "Pixels by which the shift crop moves an image at most, to each side"),
+  flip: z
+    .boolean()
+    .optional()
+    .describe(
+      "Mirror half of the training images; by default for folders of images, not for IDX files, which mostly hold signs",
+    ),
   valFraction: number(z.number().positive().lt(1), "Share of the images held out where the data has no val/ folder"),
 
   out: path("FOLDER", "Folder of the run; by default runs/NAME, numbered if it exists"),

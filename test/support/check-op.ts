@@ -18,12 +18,13 @@ import { input, type Tensor } from "../../src/tensor/tensor.ts"
 import { expectClose, largest, numbers, randomArray } from "./arrays.ts"
 
 export interface OpCase {
-  /** float32 values of the inputs, in the order in which `build` takes them. */
-  inputs: readonly NdArray<"float32">[]
+  /** Values of the inputs, in the order in which `build` takes them. */
+  inputs: readonly NdArray[]
+  /** An output that is no float32 has no gradients, and is compared alone. */
   build(...inputs: Tensor[]): Tensor
   /** Inputs whose first axis is the batch: checked with a fixed size and with the symbol N. Default none. */
   batched?: readonly number[]
-  /** Inputs that get a gradient. Default all. */
+  /** Inputs that get a gradient. Default all that are float32. */
   differentiated?: readonly number[]
   /** Largest difference between device and reference, as a share of the largest element. Default 1e-5. */
   tolerance?: number
@@ -45,7 +46,7 @@ export async function checkOp({
   inputs,
   build,
   batched = [],
-  differentiated = inputs.map((_, i) => i),
+  differentiated = inputs.flatMap(({ dtype }, i) => (dtype === "float32" ? [i] : [])),
   tolerance = 1e-5,
 }: OpCase): Promise<void> {
   const values = Object.fromEntries(inputs.map((value, i) => [`x${i}`, value]))
@@ -57,22 +58,23 @@ export async function checkOp({
     for (const [name, value] of Object.entries(await runBothWays(graph, feeds))) {
       expectClose(`${name} with batch ${batch ?? "fixed"}`, value, expected[name.split(" ")[0]!]!, tolerance, FLOOR)
     }
-    if (batch === undefined) {
+    if (batch === undefined && loss) {
       for (const i of differentiated) checkGradient(loss, feeds, `x${i}`, expected[`d${i}`]!)
     }
   }
 }
 
-/** A graph with the output `y` and the gradients `d0`, `d1`, .. for the inputs of the loss, a weighted sum of y. */
+/** A graph with the output `y` and, of a loss that is a weighted sum of y, the gradients `d0`, `d1`, .. for the inputs. */
 function buildGraph(
   { inputs, build, batched, differentiated }: Required<Omit<OpCase, "tolerance">>,
   batch: string | undefined,
-): { graph: Graph; loss: Tensor } {
-  const leaves = inputs.map(({ shape }, i) => {
+): { graph: Graph; loss?: Tensor } {
+  const leaves = inputs.map(({ shape, dtype }, i) => {
     const symbolic: Dim[] = batch !== undefined && batched.includes(i) ? [batch, ...shape.slice(1)] : shape
-    return input(`x${i}`, symbolic)
+    return input(`x${i}`, symbolic, dtype)
   })
   const y = build(...leaves)
+  if (y.dtype !== "float32") return { graph: { y } }
   const loss = sum(mul(y, input("weights", y.shape)))
   const wrt = differentiated.map((i) => leaves[i]!)
   const named = gradients(loss, wrt).map((gradient, i) => [`d${differentiated[i]}`, gradient] as const)
@@ -93,7 +95,10 @@ async function runBothWays(graph: Graph, feeds: Record<string, NdArray>): Promis
   const results: Record<string, NdArray> = {}
   for (const optimize of [true, false]) {
     const values = await runGraph(graph, feeds, { optimize })
-    for (const [name, value] of Object.entries(values)) results[`${name} ${optimize ? "optimized" : "plain"}`] = value
+    for (const [name, value] of Object.entries(values)) {
+      expect(value.dtype, `type of ${name}`).toBe(graph[name]!.dtype)
+      results[`${name} ${optimize ? "optimized" : "plain"}`] = value
+    }
   }
   return results
 }

@@ -38,7 +38,8 @@ export default defineCommand({
     try {
       const result = await library.evaluate(model, options.data, { batchSize, limit, strict })
       for (const { source, reason } of result.skipped) note(`skipped ${source}: ${reason}`)
-      if (result.skipped.length > 0) note(`${result.skipped.length} images could not be read and do not count`)
+      const { length } = result.skipped
+      if (length > 0) note(`not counted: ${length} unreadable ${length === 1 ? "image" : "images"}`)
       return { json: { model: model.name, data: options.data, ...result }, text: () => evaluationText(result) }
     } finally {
       await model.dispose()

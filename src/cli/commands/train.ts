@@ -52,7 +52,8 @@ export default defineCommand({
 function finish(result: TrainResult, exitCode: number | undefined): CommandResult {
   if (result.stopped !== "signal") return { json: result, text: () => trainSummary(result) }
   const resume = shellCommand("npx", "convnext", "train", "--resume", result.folder)
-  const text = () => `stopped after ${result.epochs.length} finished epochs; go on with\n  ${resume}`
+  const { length } = result.epochs
+  const text = () => `stopped after ${length} finished ${length === 1 ? "epoch" : "epochs"}; go on with\n  ${resume}`
   return { json: result, text, exitCode: exitCode ?? 1 }
 }
 

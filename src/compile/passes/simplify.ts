@@ -57,7 +57,8 @@ function scaled(x: Tensor): { x: Tensor; scale: number } | undefined {
 export function simplify(graph: Graph): Graph {
   return rewrite(graph, (node, inputs) => {
     const identity = identities.get(node.op)
-    if (!identity) return undefined
+    // Integers divide and overflow by other rules.
+    if (!identity || node.outputs[0]!.dtype !== "float32") return undefined
     const [a, b] = inputs as [Tensor, Tensor]
     return foldScalars(node, a, b) ?? identity(a, b)
   })

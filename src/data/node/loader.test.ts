@@ -140,7 +140,7 @@ test("in training the next readable image in the epoch's order takes the place o
   }
   expect(loader.skipped).toHaveLength(3)
   const skipped = loader.skipped.find(({ source }) => source === dataset.source(order[3]!))
-  expect(skipped?.reason).toMatch(/cannot read image .*jpg: /)
+  expect(skipped?.reason).toMatch(/^it is /)
 })
 
 test("in measuring an image that cannot be read is left out, and so is a batch without any", async () => {
@@ -179,7 +179,7 @@ test.each([0, 2])("no readable image at all is an error, with %i workers", async
   for (let i = 0; i < 5; i++) replaceByText(dataset, i)
   const loader = openLoader(dataset, { ...train, workers })
   await expect(collect(loader.epoch(0))).rejects.toThrow(
-    /none of the 5 images can be read, for example: .*\.jpg: it is an HTML page/,
+    /none of the 5 images can be read, for example .*\.jpg: it is an HTML page/,
   )
 })
 

@@ -52,6 +52,7 @@ export interface Batch {
 /** An image that could not be read. */
 export interface SkippedImage {
   source: string
+  /** What is wrong with it, without its name. */
   reason: string
 }
 
@@ -235,13 +236,15 @@ class BatchLoader implements Loader {
     }
     if (this.#options.mode === "eval") return undefined
     const [example] = this.#unreadable.values()
-    throw new InputError(`none of the ${order.length} images can be read, for example: ${example?.reason}`)
+    throw new InputError(
+      `none of the ${order.length} images can be read, for example ${example?.source}: ${example?.reason}`,
+    )
   }
 
   #recordFailures(failures: readonly FillFailure[]): void {
     for (const { index, source, reason } of failures.toSorted((a, b) => a.position - b.position)) {
       if (this.#options.strict) throw new InputError(reason)
-      this.#unreadable.set(index, { source, reason })
+      this.#unreadable.set(index, { source, reason: reason.replace(`cannot read image ${source}: `, "") })
     }
   }
 

@@ -1,7 +1,8 @@
 /** Nonlinearities. */
 
 import { defineOp, type Op, type Tensor } from "../tensor.ts"
-import { add, erf, erfOf, exp, mul, sub } from "./elementwise.ts"
+import { clip, greater, less, logicalAnd, where } from "./compare.ts"
+import { add, defineUnary, div, erf, erfOf, exp, mapInto, mul, square, sub } from "./elementwise.ts"
 
 type None = Record<never, never>
 
@@ -65,3 +66,71 @@ const scaledGeluDerivativeOp: Op<None> = defineOp<None>({
     }
   },
 })
+
+/**
+ * GELU by the tanh approximation: x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2. Hendrycks and Gimpel 2016, section 2.
+ */
+export function geluTanh(x: Tensor): Tensor {
+  const argument = mul(mul(x, add(mul(square(x), 0.044715), 1)), Math.sqrt(2 / Math.PI))
+  return mul(mul(x, 0.5), add(tanh(argument), 1))
+}
+
+const reluOp = defineUnary("relu", {
+  onnx: "Relu",
+  compute: (x) => Math.max(x, 0),
+  // Of the result, which the next layer keeps anyway.
+  gradient: (_x, y, dy) => where(greater(y, 0), dy, 0),
+})
+
+const relu6Op: Op<None> = defineOp<None>({
+  name: "relu6",
+  shape: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
+  gradient: (_, [y], [dy]) => [where(logicalAnd(greater(y!, 0), less(y!, 6)), dy!, 0)],
+  decompose: ([x]) => clip(x!, 0, 6),
+  reference: ([x], _, [y]) => mapInto(x!, y!, (value) => Math.min(Math.max(value, 0), 6)),
+})
+
+const sigmoidOf = (x: number) => 1 / (1 + Math.exp(-x))
+
+const sigmoidOp = defineUnary("sigmoid", {
+  onnx: "Sigmoid",
+  compute: sigmoidOf,
+  gradient: (_x, y, dy) => mul(dy, mul(y, sub(1, y))),
+})
+
+const tanhOp = defineUnary("tanh", {
+  onnx: "Tanh",
+  compute: Math.tanh,
+  gradient: (_x, y, dy) => mul(dy, sub(1, square(y))),
+})
+
+const softplusOp = defineUnary("softplus", {
+  onnx: "Softplus",
+  compute: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
+  gradient: (x, _y, dy) => mul(dy, sigmoid(x)),
+})
+
+const hardSigmoidOp: Op<None> = defineOp<None>({
+  name: "hardSigmoid",
+  shape: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
+  gradient: (_, [y], [dy]) => [where(logicalAnd(greater(y!, 0), less(y!, 1)), div(dy!, 6), 0)],
+  onnx: (builder, inputs) => builder.node("HardSigmoid", inputs, { alpha: { float: 1 / 6 }, beta: { float: 0.5 } }),
+  reference: ([x], _, [y]) => mapInto(x!, y!, (value) => Math.min(Math.max(value / 6 + 0.5, 0), 1)),
+})
+
+/** max(x, 0). Its gradient at 0 is 0. */
+export const relu = (x: Tensor): Tensor => reluOp([x], {})
+/** min(max(x, 0), 6). Its gradient is 0 at both bounds. Krizhevsky 2010, "Convolutional Deep Belief Networks on CIFAR-10". */
+export const relu6 = (x: Tensor): Tensor => relu6Op([x], {})
+/** 1 / (1 + exp(-x)) */
+export const sigmoid = (x: Tensor): Tensor => sigmoidOp([x], {})
+/** x sigmoid(x), also called swish. Hendrycks and Gimpel 2016; Ramachandran et al. 2017, "Searching for Activation Functions". */
+export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x))
+/** Hyperbolic tangent. */
+export const tanh = (x: Tensor): Tensor => tanhOp([x], {})
+/** log(1 + exp(x)), computed without overflow. */
+export const softplus = (x: Tensor): Tensor => softplusOp([x], {})
+/** min(max(x / 6 + 1 / 2, 0), 1). Howard et al. 2019, "Searching for MobileNetV3". */
+export const hardSigmoid = (x: Tensor): Tensor => hardSigmoidOp([x], {})
+/** x hardSigmoid(x). Howard et al. 2019, "Searching for MobileNetV3", section 5.2. */
+export const hardSwish = (x: Tensor): Tensor => mul(x, hardSigmoid(x))

@@ -5,7 +5,7 @@ import { checkOp } from "../../../test/support/check-op.ts"
 import { evaluate } from "../evaluate.ts"
 import { ndarray } from "../ndarray.ts"
 import { input } from "../tensor.ts"
-import { type Conv2dOptions, conv2d } from "./index.ts"
+import { type Conv2dOptions, type ConvTranspose2dOptions, conv2d, convTranspose2d } from "./index.ts"
 
 interface ConvCase extends Conv2dOptions {
   /** [N, H, W, I] */
@@ -91,6 +91,121 @@ describe("conv2d and its gradients agree with the reference and with finite diff
   test("where padding alone makes up the border of the output", async () => {
     await check({ x: [2, 2, 3, 2], weight: [3, 2, 1, 1], bias: true, padding: 1 })
     await check({ x: [2, 2, 3, 2], weight: [3, 2, 2, 2], bias: true, padding: [2, 0, 0, 3], stride: 2 })
+  })
+})
+
+describe('conv2d with padding "same"', () => {
+  const sizes = (x: number[], kernel: number[], options: Conv2dOptions) =>
+    conv2d(input("x", x), input("w", [1, x[3]!, ...kernel]), undefined, { ...options, padding: "same" }).shape.slice(
+      1,
+      3,
+    )
+
+  test("has ceil(size / stride) positions", () => {
+    fc.assert(
+      fc.property(pairUpTo(9), pairUpTo(5), pairUpTo(4), pairUpTo(3), ([h, w], kernel, stride, dilation) => {
+        const expected = [Math.ceil(h / stride[0]), Math.ceil(w / stride[1])]
+        expect(sizes([1, h, w, 2], kernel, { stride, dilation })).toEqual(expected)
+      }),
+      { numRuns: 100, seed: 12 },
+    )
+  })
+
+  test("puts the odd row and column at the end", () => {
+    const padsOf = (kernel: number[], options: Conv2dOptions) => {
+      const y = conv2d(input("x", [1, 5, 6, 1]), input("w", [1, 1, ...kernel]), undefined, options)
+      return (y.node.attributes as { pads: number[] }).pads
+    }
+    expect(padsOf([4, 3], { padding: "same" })).toEqual([1, 1, 2, 1])
+    expect(padsOf([3, 3], { padding: "same", stride: 2 })).toEqual([1, 0, 1, 1])
+    expect(padsOf([1, 2], { padding: "same", stride: 3 })).toEqual([0, 0, 0, 0])
+  })
+
+  test("agrees with the reference and with finite differences", async () => {
+    await check({ x: [2, 5, 6, 2], weight: [3, 2, 2, 4], bias: true, padding: "same" })
+    await check({ x: [1, 5, 6, 4], weight: [4, 1, 3, 3], bias: false, padding: "same", stride: 2, groups: 4 })
+  })
+})
+
+describe("convTranspose2d", () => {
+  interface TransposeCase extends ConvTranspose2dOptions {
+    /** [N, H, W, I] */
+    x: number[]
+    /** [I, O / groups, kh, kw] */
+    weight: number[]
+    bias: boolean
+  }
+
+  async function checkTransposed({ x, weight, bias, ...options }: TransposeCase): Promise<void> {
+    const inputs = [randomArray(x, "x"), randomArray(weight, "w")]
+    if (bias) inputs.push(randomArray([weight[1]! * (options.groups ?? 1)], "b"))
+    await checkOp({ inputs, build: (a, w, b) => convTranspose2d(a!, w!, b, options), batched: [0] })
+  }
+
+  const anyTransposed: fc.Arbitrary<TransposeCase> = fc
+    .record({
+      batch: upTo(2),
+      size: pairUpTo(4),
+      kernel: pairUpTo(4),
+      stride: pairUpTo(3),
+      padding: pairUpTo(1, 0),
+      extra: pairUpTo(2, 0),
+      groups: upTo(2),
+      inputsPerGroup: upTo(2),
+      outputsPerGroup: upTo(3),
+      bias: fc.boolean(),
+    })
+    .map(({ batch, size, kernel, stride, padding, extra, groups, inputsPerGroup, outputsPerGroup, bias }) => {
+      const taps = ([0, 1] as const).map((axis) => Math.max(kernel[axis], 2 * padding[axis] + 1))
+      return {
+        x: [batch, ...size, groups * inputsPerGroup],
+        weight: [groups * inputsPerGroup, outputsPerGroup, ...taps],
+        bias,
+        stride,
+        padding,
+        outputPadding: [Math.min(extra[0], stride[0] - 1), Math.min(extra[1], stride[1] - 1)] as const,
+        groups,
+      }
+    })
+
+  test("agrees with the reference and with finite differences", async () => {
+    await fc.assert(fc.asyncProperty(anyTransposed, checkTransposed), { numRuns: 25, seed: 13 })
+  }, 30_000)
+
+  test("does so over 16 channels that do not mix", async () => {
+    await checkTransposed({ x: [2, 3, 4, 16], weight: [16, 1, 3, 3], bias: true, padding: 1, groups: 16 })
+    await checkTransposed({ x: [2, 3, 4, 16], weight: [16, 1, 2, 2], bias: true, stride: 2, groups: 16 })
+  })
+
+  test("spreads each input over the outputs that its taps reach", () => {
+    const feeds = { x: ndarray([1, 2], [1, 1, 2, 1]), w: ndarray([1, 10, 100], [1, 1, 1, 3]) }
+    const build = (options: ConvTranspose2dOptions) => {
+      const y = convTranspose2d(input("x", [1, 1, 2, 1]), input("w", [1, 1, 1, 3]), undefined, options)
+      return [...(evaluate({ y }, feeds).y!.data as Float64Array)]
+    }
+    expect(build({})).toEqual([1, 12, 120, 200])
+    expect(build({ stride: [1, 2] })).toEqual([1, 10, 102, 20, 200])
+    expect(build({ stride: [1, 2], padding: [0, 1], outputPadding: [0, 1] })).toEqual([10, 102, 20, 200])
+  })
+
+  test("counts one multiply-accumulate for each tap of each input, for a batch of one", () => {
+    const y = convTranspose2d(input("x", ["N", 5, 6, 8]), input("w", [8, 3, 2, 2]), undefined, { stride: 2, groups: 2 })
+    expect(y.shape).toEqual(["N", 10, 12, 6])
+    expect(y.node.op.macs!(y.node.inputs, y.node.outputs, y.node.attributes)).toBe(5 * 6 * 8 * 3 * 2 * 2)
+  })
+
+  test("refuses what does not fit and says the shapes", () => {
+    const [x, w] = [input("x", ["N", 4, 4, 6]), input("w", [6, 3, 2, 2])]
+    expect(() => convTranspose2d(x, input("w", [5, 3, 2, 2]))).toThrow(
+      "convTranspose2d: x [N, 4, 4, 6] with 1 groups does not fit weight [5, 3, 2, 2]: expected 5 channels",
+    )
+    expect(() => convTranspose2d(x, w, undefined, { groups: 4 })).toThrow("a number that 4 divides")
+    expect(() => convTranspose2d(x, w, input("b", [6]))).toThrow("convTranspose2d: bias must have shape [3], got [6]")
+    expect(() => convTranspose2d(x, w, undefined, { stride: 2, outputPadding: 2 })).toThrow(
+      "convTranspose2d: output padding must be less than the stride 2, got 2",
+    )
+    expect(() => convTranspose2d(x, w, undefined, { padding: 3 })).toThrow("a padding of 6 leaves nothing of 5 rows")
+    expect(() => convTranspose2d(input("x", ["N", "H", 4, 6]), w)).toThrow("convTranspose2d: height, width and kernel")
   })
 })
 

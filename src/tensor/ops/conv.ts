@@ -1,11 +1,13 @@
 /**
- * Two-dimensional convolution and its two gradients. Activations are [N, H, W, C], filters [O, I / groups, kh, kw] as in
- * PyTorch. Everything is written as standard ONNX convolutions; lowering passes put faster forms in their place.
+ * Two-dimensional convolution, its two gradients, and transposed convolution, which is one of them. Activations are
+ * [N, H, W, C], filters [O, I / groups, kh, kw] as in PyTorch. Everything is written as standard ONNX convolutions;
+ * lowering passes put faster forms in their place.
  */
 
 import { type Dim, multiplyDims, printShape } from "../dim.ts"
 import type { NdArray } from "../ndarray.ts"
-import { defineOp, expectRank, expectShape, type OnnxBuilder, type Op, type Tensor } from "../tensor.ts"
+import { defineOp, expectRank, expectShape, named, type OnnxBuilder, type Op, type Tensor } from "../tensor.ts"
+import { add } from "./elementwise.ts"
 import { sum } from "./reduce.ts"
 
 export interface Conv2dAttributes {
@@ -19,19 +21,27 @@ export interface Conv2dAttributes {
 export interface Conv2dOptions {
   /** Step between positions. Default 1. */
   stride?: number | readonly [number, number]
-  /** Zeros around the input: all sides, [vertical, horizontal], or [top, left, bottom, right]. Default 0. */
-  padding?: number | readonly [number, number] | readonly [number, number, number, number]
+  /**
+   * Zeros around the input: all sides, [vertical, horizontal], or [top, left, bottom, right]. "same" pads so that the
+   * output has ceil(size / stride) positions, with the odd row and column at the end (TensorFlow's rule; at stride 1
+   * also PyTorch's). Default 0.
+   */
+  padding?: number | readonly [number, number] | readonly [number, number, number, number] | "same"
   /** Distance between taps. Default 1. */
   dilation?: number | readonly [number, number]
   /** Channel groups that do not mix; the number of channels for a depthwise convolution. Default 1. */
   groups?: number
 }
 
-const toNchw = (builder: OnnxBuilder, x: string) => builder.node("Transpose", [x], { perm: [0, 3, 1, 2] })
-const toNhwc = (builder: OnnxBuilder, x: string) => builder.node("Transpose", [x], { perm: [0, 2, 3, 1] })
+/** [N, H, W, C] to the layout of ONNX's spatial operators. */
+export const toNchw = (builder: OnnxBuilder, x: string): string =>
+  builder.node("Transpose", [x], { perm: [0, 3, 1, 2] })
+/** [N, C, H, W] to [N, H, W, C]. */
+export const toNhwc = (builder: OnnxBuilder, x: string): string =>
+  builder.node("Transpose", [x], { perm: [0, 2, 3, 1] })
 
-/** Positions of a kernel along one axis. */
-function outputSize(input: Dim, kernel: Dim, stride: number, dilation: number, padding: number): number {
+/** Positions of a kernel along one axis; `padding` is that of both ends together. Throws a RangeError for none. */
+export function outputSize(input: Dim, kernel: Dim, stride: number, dilation: number, padding: number): number {
   if (typeof input !== "number" || typeof kernel !== "number") {
     throw new RangeError(`height, width and kernel must be numbers, got ${input} and ${kernel}`)
   }
@@ -146,7 +156,7 @@ export const conv2dOp: Op<Conv2dAttributes> = defineOp<Conv2dAttributes>({
   },
 })
 
-/** Gradient for the input. Inputs: dy [N, Ho, Wo, O], weight. */
+/** Gradient for the input, and transposed convolution. Inputs: dy [N, Ho, Wo, O], weight. */
 export const conv2dInputGradientOp: Op<Conv2dAttributes & { inputSize: readonly [number, number] }> = defineOp<
   Conv2dAttributes & { inputSize: readonly [number, number] }
 >({
@@ -155,6 +165,13 @@ export const conv2dInputGradientOp: Op<Conv2dAttributes & { inputSize: readonly 
     shape: [dy!.dim(0), ...inputSize, multiplyDims(weight!.dim(1), groups)],
     dtype: dy!.dtype,
   }),
+  gradient: ([dy, weight], _, [dx], { inputSize, ...attributes }) => [
+    conv2dOp([dx!, weight!], attributes),
+    conv2dFilterGradientOp([dx!, dy!], {
+      ...attributes,
+      kernel: [weight!.dim(2), weight!.dim(3)] as [number, number],
+    }),
+  ],
   onnx: (builder, [dy, weight], { strides, pads, dilations, groups, inputSize }, node) => {
     const kernel = node.inputs[1]!.shape.slice(2) as [number, number]
     const outer = node.inputs[0]!.shape.slice(1, 3) as [number, number]
@@ -171,6 +188,10 @@ export const conv2dInputGradientOp: Op<Conv2dAttributes & { inputSize: readonly 
     forEachTap(dx!.shape, weight!.shape, dy!.shape, attributes, (xi, wi, yi) => {
       accumulate(dx!, xi, Number(dy!.data[yi]) * Number(weight!.data[wi]))
     })
+  },
+  macs: ([dy, weight]) => {
+    const [, height, width] = dy!.shape as [Dim, number, number]
+    return (weight!.shape as number[]).reduce((product, dim) => product * dim, height * width)
   },
 })
 
@@ -210,21 +231,96 @@ export const conv2dFilterGradientOp: Op<Conv2dAttributes & { kernel: readonly [n
   },
 })
 
-const pair = (value: number | readonly [number, number]): readonly [number, number] =>
+/** One number for both axes, or [vertical, horizontal]. */
+export const pair = (value: number | readonly [number, number]): readonly [number, number] =>
   typeof value === "number" ? [value, value] : value
 
-function fourPads(padding: NonNullable<Conv2dOptions["padding"]>): readonly [number, number, number, number] {
+type Pads = Conv2dAttributes["pads"]
+
+function fourPads(padding: number | readonly [number, number] | Pads): Pads {
   if (typeof padding === "number") return [padding, padding, padding, padding]
   return padding.length === 2 ? [padding[0], padding[1], padding[0], padding[1]] : padding
 }
 
-/** Convolution (cross-correlation). x [N, H, W, I], weight [O, I / groups, kh, kw], bias [O]; result [N, Ho, Wo, O]. */
+/** Padding with which a kernel has ceil(size / stride) positions. */
+function samePads(x: Tensor, weight: Tensor, { strides, dilations }: Pick<Conv2dAttributes, "strides" | "dilations">) {
+  const totals = ([0, 1] as const).map((axis) => {
+    const [size, kernel] = [x.dim(axis + 1), weight.dim(axis + 2)] as [number, number]
+    const positions = Math.ceil(size / strides[axis])
+    return Math.max(0, (positions - 1) * strides[axis] + dilations[axis] * (kernel - 1) + 1 - size)
+  })
+  const [top, left] = totals.map((total) => Math.floor(total / 2)) as [number, number]
+  return [top, left, totals[0]! - top, totals[1]! - left] as const
+}
+
+/**
+ * Convolution (cross-correlation). x [N, H, W, I], weight [O, I / groups, kh, kw], bias [O]; result [N, Ho, Wo, O].
+ * Throws a RangeError for shapes that do not fit.
+ */
 export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv2dOptions = {}): Tensor {
   const { stride = 1, padding = 0, dilation = 1, groups = 1 } = options
-  return conv2dOp(bias ? [x, weight, bias] : [x, weight], {
-    strides: pair(stride),
-    pads: fourPads(padding),
-    dilations: pair(dilation),
-    groups,
+  const steps = { strides: pair(stride), dilations: pair(dilation) }
+  const pads = padding === "same" ? samePads(x, weight, steps) : fourPads(padding)
+  return conv2dOp(bias ? [x, weight, bias] : [x, weight], { ...steps, pads, groups })
+}
+
+export interface ConvTranspose2dOptions {
+  /** Step between the positions that neighbouring inputs reach. Default 1. */
+  stride?: number | readonly [number, number]
+  /** Rows and columns cut off on all sides, or [vertical, horizontal]. Default 0. */
+  padding?: number | readonly [number, number]
+  /** Rows and columns added at the end, less than the stride. Default 0. */
+  outputPadding?: number | readonly [number, number]
+  /** Channel groups that do not mix. Default 1. */
+  groups?: number
+}
+
+/**
+ * Transposed convolution, as torch.nn.functional.conv_transpose2d. x [N, H, W, I], weight [I, O / groups, kh, kw],
+ * bias [O]; result [N, (H - 1) stride - 2 padding + kh + outputPadding, .., O]. It is the gradient of a convolution for
+ * its input: the one that takes O channels to I with the same weight.
+ * Throws a RangeError for shapes that do not fit.
+ */
+export function convTranspose2d(
+  x: Tensor,
+  weight: Tensor,
+  bias?: Tensor,
+  { stride = 1, padding = 0, outputPadding = 0, groups = 1 }: ConvTranspose2dOptions = {},
+): Tensor {
+  return named("convTranspose2d", () => {
+    expectRank("x", x, 4)
+    expectRank("weight", weight, 4)
+    const [channels, perGroup] = weight.shape as [number, number]
+    if (x.dim(3) !== channels || channels % groups !== 0) {
+      throw new RangeError(
+        `x ${printShape(x.shape)} with ${groups} groups does not fit weight ${printShape(weight.shape)}: ` +
+          `expected ${channels} channels, a number that ${groups} divides`,
+      )
+    }
+    if (bias) expectShape("bias", bias, [perGroup * groups])
+    const [strides, pads, extra] = [pair(stride), fourPads(padding), pair(outputPadding)]
+    const side = (axis: 0 | 1) =>
+      transposedSize(x.dim(axis + 1), weight.dim(axis + 2), strides[axis], 2 * pads[axis], extra[axis])
+    const y = conv2dInputGradientOp([x, weight], {
+      strides,
+      pads,
+      dilations: [1, 1],
+      groups,
+      inputSize: [side(0), side(1)],
+    })
+    return bias ? add(y, bias) : y
   })
+}
+
+/** Size of one axis of a transposed convolution: the input size of the convolution that it is the gradient of. */
+function transposedSize(input: Dim, kernel: Dim, stride: number, padding: number, extra: number): number {
+  if (typeof input !== "number" || typeof kernel !== "number") {
+    throw new RangeError(`height, width and kernel must be numbers, got ${input} and ${kernel}`)
+  }
+  if (extra >= stride) {
+    throw new RangeError(`output padding must be less than the stride ${stride}, got ${extra}`)
+  }
+  const size = (input - 1) * stride + kernel - padding + extra
+  if (size < 1) throw new RangeError(`a padding of ${padding} leaves nothing of ${size + padding} rows or columns`)
+  return size
 }

@@ -1,12 +1,31 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { randomArray } from "../../../test/support/arrays.ts"
+import { numbers, randomArray } from "../../../test/support/arrays.ts"
 import { checkOp, runGraph } from "../../../test/support/check-op.ts"
+import { gradients } from "../../autodiff/gradients.ts"
 import { evaluate } from "../evaluate.ts"
 import { ndarray } from "../ndarray.ts"
 import { constant, input } from "../tensor.ts"
 import { erfOf, sumToShape } from "./elementwise.ts"
-import { add, div, erf, exp, log, mul, neg, sqrt, sub } from "./index.ts"
+import {
+  abs,
+  add,
+  div,
+  erf,
+  exp,
+  log,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  pow,
+  rsqrt,
+  sign,
+  sqrt,
+  square,
+  sub,
+  sum,
+} from "./index.ts"
 
 /** Two shapes that broadcast: a common shape from which each side may lose leading axes or have 1 on some axes. */
 const broadcastPair = fc
@@ -31,6 +50,8 @@ describe.each([
   ["sub", sub],
   ["mul", mul],
   ["div", div],
+  ["maximum", maximum],
+  ["minimum", minimum],
 ] as const)("%s", (name, op) => {
   test("agrees with the reference and with finite differences for all shapes that broadcast", async () => {
     await fc.assert(
@@ -77,10 +98,64 @@ describe.each([
   ["log", log, { mean: 3, std: 0.5 }],
   ["sqrt", sqrt, { mean: 3, std: 0.5 }],
   ["erf", erf, { std: 1.5 }],
+  ["abs", abs, {}],
+  ["sign", sign, {}],
+  ["square", square, {}],
+  ["rsqrt", rsqrt, { mean: 3, std: 0.5 }],
 ] as const)("%s", (_, op, distribution) => {
   test("agrees with the reference and with finite differences", async () => {
     await checkOp({ inputs: [randomArray([7, 5], "x", distribution)], build: (x) => op(x!), batched: [0] })
     await checkOp({ inputs: [randomArray([], "x", distribution)], build: (x) => op(x!) })
+  })
+})
+
+describe("pow", () => {
+  test("agrees with the reference and with finite differences", async () => {
+    for (const exponent of [-1, 0, 1, 2, 3]) {
+      await checkOp({ inputs: [randomArray([7, 5], "x")], build: (x) => pow(x!, exponent), batched: [0] })
+    }
+    for (const exponent of [-1.5, 0.5, 2.5]) {
+      await checkOp({ inputs: [randomArray([9], "x", { mean: 3, std: 0.5 })], build: (x) => pow(x!, exponent) })
+    }
+  })
+
+  test("has a finite gradient at zero for exponents of one and above, and for zero", async () => {
+    for (const exponent of [0, 1, 1.5, 2, 3]) {
+      const x = input("x", [1])
+      const [dx] = gradients(sum(pow(x, exponent)), [x])
+      const values = await runGraph({ dx: dx! }, { x: ndarray([0]) })
+      expect(numbers(values.dx!), `d x^${exponent}`).toEqual([exponent === 1 ? 1 : 0])
+    }
+  })
+
+  test("refuses an exponent that is not finite", () => {
+    expect(() => pow(input("x", [2]), Number.NaN)).toThrow("pow: exponent must be finite, got NaN")
+  })
+})
+
+test("abs and sign are flat at zero", async () => {
+  const x = input("x", [3])
+  const [dAbs] = gradients(sum(abs(x)), [x])
+  const values = await runGraph({ dAbs: dAbs!, sign: sign(x) }, { x: ndarray([-2, 0, 3]) })
+  expect(numbers(values.dAbs!)).toEqual([-1, 0, 1])
+  expect(numbers(values.sign!)).toEqual([-1, 0, 1])
+})
+
+describe("operands that are integers", () => {
+  const x = ndarray([7, -7, 2], [3], "int32")
+
+  test("take numbers of their own type, with the passes and without", async () => {
+    for (const op of [add, sub, mul, maximum, minimum]) {
+      await checkOp({ inputs: [x], build: (a) => op(op(a!, 2), 0) })
+      await checkOp({ inputs: [x], build: (a) => op(3, a!) })
+    }
+    const long = ndarray(BigInt64Array.of(7n, -7n, 2n), [3], "int64")
+    const { y } = await runGraph({ y: mul(input("x", [3], "int64"), 2) }, { x: long })
+    expect(y!.data).toEqual(BigInt64Array.of(14n, -14n, 4n))
+  })
+
+  test("refuse fractions", () => {
+    expect(() => add(input("x", [3], "int32"), 0.5)).toThrow("add: 0.5 is no int32")
   })
 })
 

@@ -2,21 +2,23 @@
 
 import { type Dim, type Shape, sameShape } from "../dim.ts"
 import type { NdArray } from "../ndarray.ts"
-import { broadcastShapes, defineOp, type Op, type Operand, type Tensor, tensor } from "../tensor.ts"
+import { broadcastShapes, defineOp, named, type Op, type Operand, operands, type Tensor } from "../tensor.ts"
 import { sum } from "./reduce.ts"
 import { broadcastStrides, forEachIndex } from "./reference.ts"
 import { reshape } from "./shape.ts"
 
 type None = Record<never, never>
 
-interface Binary {
+export interface Binary {
+  /** The ONNX operator. */
   onnx: string
   compute(a: number, b: number): number
   /** Gradients for both operands before they are summed over broadcast axes. */
   gradient(a: Tensor, b: Tensor, y: Tensor, dy: Tensor): [Tensor, Tensor]
 }
 
-function defineBinary(name: string, { onnx, compute, gradient }: Binary): Op<None> {
+/** An operator that combines the elements of two tensors of one type, broadcast. Operands may be numbers. */
+export function defineBinary(name: string, { onnx, compute, gradient }: Binary): Op<None> {
   return defineOp<None>({
     name,
     shape: ([a, b]) => {
@@ -58,22 +60,32 @@ const divOp = defineBinary("div", {
   gradient: (_a, b, y, dy) => [div(dy, b), neg(mul(dy, div(y, b)))],
 })
 
-/** a + b, broadcast. */
-export const add = (a: Operand, b: Operand): Tensor => addOp([tensor(a), tensor(b)], {})
-/** a - b, broadcast. */
-export const sub = (a: Operand, b: Operand): Tensor => subOp([tensor(a), tensor(b)], {})
-/** a b, elementwise, broadcast. */
-export const mul = (a: Operand, b: Operand): Tensor => mulOp([tensor(a), tensor(b)], {})
-/** a / b, broadcast. */
-export const div = (a: Operand, b: Operand): Tensor => divOp([tensor(a), tensor(b)], {})
+/** Applies an operator of two operands; a number has the type of the other operand. */
+export const applyBinary = (op: Op<None>, a: Operand, b: Operand): Tensor =>
+  op(
+    named(op.name, () => operands(a, b)),
+    {},
+  )
 
-interface Unary {
+/** a + b, broadcast. */
+export const add = (a: Operand, b: Operand): Tensor => applyBinary(addOp, a, b)
+/** a - b, broadcast. */
+export const sub = (a: Operand, b: Operand): Tensor => applyBinary(subOp, a, b)
+/** a b, elementwise, broadcast. */
+export const mul = (a: Operand, b: Operand): Tensor => applyBinary(mulOp, a, b)
+/** a / b, broadcast. */
+export const div = (a: Operand, b: Operand): Tensor => applyBinary(divOp, a, b)
+
+export interface Unary {
+  /** The ONNX operator. */
   onnx: string
   compute(x: number): number
-  gradient(x: Tensor, y: Tensor, dy: Tensor): Tensor
+  /** Undefined: zero everywhere. */
+  gradient(x: Tensor, y: Tensor, dy: Tensor): Tensor | undefined
 }
 
-function defineUnary(name: string, { onnx, compute, gradient }: Unary): Op<None> {
+/** An operator that maps each element of a tensor by itself. */
+export function defineUnary(name: string, { onnx, compute, gradient }: Unary): Op<None> {
   return defineOp<None>({
     name,
     shape: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
@@ -83,7 +95,8 @@ function defineUnary(name: string, { onnx, compute, gradient }: Unary): Op<None>
   })
 }
 
-function mapInto(x: NdArray, y: NdArray, compute: (x: number) => number): void {
+/** Fills y with the function's values for the elements of x. */
+export function mapInto(x: NdArray, y: NdArray, compute: (x: number) => number): void {
   for (let i = 0; i < y.data.length; i++) y.data[i] = compute(Number(x.data[i]))
 }
 
@@ -101,6 +114,9 @@ const erfOp = defineUnary("erf", {
   gradient: (x, _y, dy) => mul(dy, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))),
 })
 
+const absOp = defineUnary("abs", { onnx: "Abs", compute: Math.abs, gradient: (x, _y, dy) => mul(dy, sign(x)) })
+const signOp = defineUnary("sign", { onnx: "Sign", compute: Math.sign, gradient: () => undefined })
+
 /** -x */
 export const neg = (x: Tensor): Tensor => negOp([x], {})
 /** e^x */
@@ -111,6 +127,35 @@ export const log = (x: Tensor): Tensor => logOp([x], {})
 export const sqrt = (x: Tensor): Tensor => sqrtOp([x], {})
 /** The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x. */
 export const erf = (x: Tensor): Tensor => erfOp([x], {})
+
+/** |x|. Its gradient at 0 is 0. */
+export const abs = (x: Tensor): Tensor => absOp([x], {})
+/** -1, 0 or 1. Its gradient is 0. */
+export const sign = (x: Tensor): Tensor => signOp([x], {})
+/** x^2 */
+export const square = (x: Tensor): Tensor => mul(x, x)
+/** 1 / sqrt(x) */
+export const rsqrt = (x: Tensor): Tensor => div(1, sqrt(x))
+
+interface Power {
+  exponent: number
+}
+
+const powOp: Op<Power> = defineOp<Power>({
+  name: "pow",
+  shape: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
+  gradient: ([x], _, [dy], { exponent }) => [
+    exponent === 0 ? undefined : mul(dy!, mul(pow(x!, exponent - 1), exponent)),
+  ],
+  onnx: (builder, [x], { exponent }) => builder.node("Pow", [x!, builder.scalar(exponent)]),
+  reference: ([x], { exponent }, [y]) => mapInto(x!, y!, (value) => value ** exponent),
+})
+
+/** x^exponent. NaN for a negative x with a fraction as exponent. Throws a RangeError for an exponent that is not finite. */
+export function pow(x: Tensor, exponent: number): Tensor {
+  if (!Number.isFinite(exponent)) throw new RangeError(`pow: exponent must be finite, got ${exponent}`)
+  return exponent === 1 ? x : powOp([x], { exponent })
+}
 
 /** Operators that algebraic passes look for. */
 export const arithmetic = { add: addOp, sub: subOp, mul: mulOp, div: divOp, neg: negOp } as const

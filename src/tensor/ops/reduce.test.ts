@@ -1,11 +1,13 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { randomArray } from "../../../test/support/arrays.ts"
+import { numbers, randomArray } from "../../../test/support/arrays.ts"
 import { checkOp, runGraph } from "../../../test/support/check-op.ts"
+import { gradients } from "../../autodiff/gradients.ts"
 import { evaluate } from "../evaluate.ts"
 import { ndarray } from "../ndarray.ts"
 import { input } from "../tensor.ts"
-import { dotLast, mean, sum } from "./reduce.ts"
+import { mul } from "./elementwise.ts"
+import { dotLast, logSumExp, max, mean, min, sum, variance } from "./reduce.ts"
 
 const reductions = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }).chain((shape) =>
   fc.record({
@@ -22,6 +24,9 @@ const reductions = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxL
 describe.each([
   ["sum", sum],
   ["mean", mean],
+  ["max", max],
+  ["min", min],
+  ["logSumExp", logSumExp],
 ] as const)("%s", (name, op) => {
   test("agrees with the reference and with finite differences for all axes", async () => {
     await fc.assert(
@@ -55,6 +60,91 @@ describe.each([
     expect(() => op(x, [2])).toThrow(`${name}: axis 2 is out of range for rank 2`)
     expect(() => op(x, [-3])).toThrow(`${name}: axis -3 is out of range for rank 2`)
     expect(() => op(x, [0.5])).toThrow(RangeError)
+  })
+})
+
+describe("variance", () => {
+  test("agrees with the reference and with finite differences for all axes, biased and unbiased", async () => {
+    await fc.assert(
+      fc.asyncProperty(reductions, fc.constantFrom(0, 1), async ({ shape, axes, keepDims }, correction) => {
+        fc.pre(correction === 0 || axes.some((axis) => shape[axis]! > 1))
+        await checkOp({
+          inputs: [randomArray(shape, "x")],
+          build: (x) => variance(x!, axes, { keepDims, correction: correction as 0 | 1 }),
+        })
+      }),
+      { numRuns: 10, seed: 4 },
+    )
+  })
+
+  test("divides by a batch of unknown size, less one where it is unbiased", async () => {
+    const x = randomArray([3, 2, 4], "x")
+    for (const axes of [[0], [0, 2], undefined]) {
+      await checkOp({ inputs: [x], build: (a) => variance(a!, axes, { correction: 1 }), batched: [0] })
+    }
+  })
+
+  test("has the values of arithmetic", () => {
+    const x = input("x", [4])
+    const values = evaluate(
+      { biased: variance(x), unbiased: variance(x, [0], { correction: 1 }) },
+      { x: ndarray([1, 2, 3, 6]) },
+    )
+    expect(values.biased!.data).toEqual(Float64Array.of(3.5))
+    expect(Number(values.unbiased!.data[0])).toBeCloseTo(14 / 3, 12)
+  })
+
+  test("of a constant is zero, and so is its gradient", async () => {
+    const x = ndarray(new Float32Array(6).fill(1234.5), [2, 3])
+    const a = input("x", [2, 3])
+    const [dx] = gradients(sum(variance(a, [1])), [a])
+    const values = await runGraph({ y: variance(a, [1]), dx: dx! }, { x })
+    expect(numbers(values.y!)).toEqual([0, 0])
+    expect(numbers(values.dx!)).toEqual([0, 0, 0, 0, 0, 0])
+  })
+
+  test("refuses what is undefined", () => {
+    expect(() => variance(input("x", ["N", 1]), [1], { correction: 1 })).toThrow(
+      "variance: 1 element of [N, 1] has no unbiased variance",
+    )
+    expect(() => variance(input("x", ["N", 1]), [2])).toThrow("variance: axis 2 is out of range for rank 2")
+  })
+})
+
+describe("equal extremes share the gradient evenly, as in torch.amax", () => {
+  test.each([
+    [
+      "max",
+      max,
+      [
+        [0, 1.5, 1.5],
+        [3, 0, 0],
+      ],
+    ],
+    [
+      "min",
+      min,
+      [
+        [3, 0, 0],
+        [0, 1.5, 1.5],
+      ],
+    ],
+  ] as const)("%s", async (_, op, expected) => {
+    const x = ndarray([1, 2, 2, 5, 4, 4], [2, 3])
+    const a = input("x", [2, 3])
+    const [dx] = gradients(sum(mul(op(a, [1]), 3)), [a])
+    const values = await runGraph({ dx: dx! }, { x })
+    expect(numbers(values.dx!)).toEqual(expected.flat())
+  })
+})
+
+test("logSumExp neither overflows nor underflows at 1e4", async () => {
+  const x = ndarray([1e4, 1e4, -1e4, -1e4, 1e4, -1e4], [3, 2])
+  await checkOp({ inputs: [x], build: (a) => logSumExp(a!, [1]) })
+  const { y } = await runGraph({ y: logSumExp(input("x", [3, 2]), [1]) }, { x })
+  const expected = [1e4 + Math.LN2, -1e4 + Math.LN2, 1e4]
+  expected.forEach((value, i) => {
+    expect(Number(y!.data[i])).toBeCloseTo(value, 2)
   })
 })
 

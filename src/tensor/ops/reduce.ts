@@ -1,9 +1,11 @@
 /** Reductions over axes. */
 
-import { bindShape, type Dim, productOf, type Shape, symbolOf } from "../dim.ts"
+import { bindShape, type Dim, printShape, productOf, type Shape, symbolOf } from "../dim.ts"
 import type { NdArray } from "../ndarray.ts"
 import { defineOp, named, normalizeAxes, type OnnxBuilder, type Op, type Tensor } from "../tensor.ts"
-import { div, mul } from "./elementwise.ts"
+import { cast } from "./cast.ts"
+import { equal, where } from "./compare.ts"
+import { div, exp, mul, square, sub } from "./elementwise.ts"
 import { broadcastStrides, forEachIndex } from "./reference.ts"
 import { broadcastTo, reshape } from "./shape.ts"
 
@@ -29,8 +31,15 @@ function expand(reduced: Tensor, x: Tensor, axes: readonly number[]): Tensor {
   return broadcastTo(reshape(reduced, reducedShape(x.shape, axes, true)), x)
 }
 
-/** Accumulates `x` into the float64 sums of the outputs it reduces to. */
-function reduceInto(x: NdArray, y: NdArray, axes: readonly number[], combine: (a: number, b: number) => number): void {
+/** Accumulates the elements of `x` into the outputs they reduce to, which begin as `start`. */
+function reduceInto(
+  x: NdArray,
+  y: NdArray,
+  axes: readonly number[],
+  start: number,
+  combine: (a: number, b: number) => number,
+): void {
+  y.data.fill(start as never)
   const kept = reducedShape(x.shape, axes, true) as number[]
   forEachIndex(x.shape, [broadcastStrides(kept, x.shape)], (i, [j]) => {
     y.data[j!] = combine(Number(y.data[j!]), Number(x.data[i]))
@@ -52,10 +61,7 @@ const sumOp: Op<Axes> = defineOp<Axes>({
   shape,
   gradient: ([x], _, [dy], { axes }) => [expand(dy!, x!, axes)],
   onnx: emit("ReduceSum"),
-  reference: ([x], { axes }, [y]) => {
-    y!.data.fill(0 as never)
-    reduceInto(x!, y!, axes, (a, b) => a + b)
-  },
+  reference: ([x], { axes }, [y]) => reduceInto(x!, y!, axes, 0, (a, b) => a + b),
 })
 
 const meanOp: Op<Axes> = defineOp<Axes>({
@@ -64,8 +70,7 @@ const meanOp: Op<Axes> = defineOp<Axes>({
   gradient: ([x], _, [dy], { axes }) => [div(expand(dy!, x!, axes), sizeAlong(x!, axes))],
   onnx: emit("ReduceMean"),
   reference: ([x], { axes }, [y]) => {
-    y!.data.fill(0 as never)
-    reduceInto(x!, y!, axes, (a, b) => a + b)
+    reduceInto(x!, y!, axes, 0, (a, b) => a + b)
     const count = x!.data.length / y!.data.length
     for (let i = 0; i < y!.data.length; i++) y!.data[i] = Number(y!.data[i]) / count
   },
@@ -88,7 +93,44 @@ const countOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly numbe
   },
 })
 
-function sizeAlong(x: Tensor, axes: readonly number[]): Tensor | number {
+/** The largest or smallest element. Equal ones share the gradient evenly, as in torch.amax and amin. */
+function defineExtremum(name: string, onnx: string, start: number, pick: (a: number, b: number) => number): Op<Axes> {
+  return defineOp<Axes>({
+    name,
+    shape,
+    gradient: ([x], [y], [dy], { axes }) => {
+      const isExtreme = equal(x!, expand(y!, x!, axes))
+      const count = sum(cast(isExtreme, "float32"), axes, { keepDims: true })
+      return [where(isExtreme, div(reshape(dy!, count.shape), count), 0)]
+    },
+    onnx: emit(onnx),
+    reference: ([x], { axes }, [y]) => reduceInto(x!, y!, axes, start, pick),
+  })
+}
+
+const maxOp = defineExtremum("max", "ReduceMax", Number.NEGATIVE_INFINITY, Math.max)
+const minOp = defineExtremum("min", "ReduceMin", Number.POSITIVE_INFINITY, Math.min)
+
+const logSumExpOp: Op<Axes> = defineOp<Axes>({
+  name: "logSumExp",
+  shape,
+  gradient: ([x], [y], [dy], { axes }) => {
+    // Divided by their sum, the shares are free of the rounding of y, which is large where y is.
+    const shares = exp(sub(x!, expand(y!, x!, axes)))
+    const scale = div(expand(dy!, x!, axes), sum(shares, axes, { keepDims: true }))
+    return [mul(shares, scale)]
+  },
+  onnx: emit("ReduceLogSumExp"),
+  reference: ([x], { axes }, [y]) => {
+    reduceInto(x!, y!, axes, Number.NEGATIVE_INFINITY, (a, b) => {
+      const [low, high] = a < b ? [a, b] : [b, a]
+      return low === Number.NEGATIVE_INFINITY ? high : high + Math.log1p(Math.exp(low - high))
+    })
+  },
+})
+
+/** Number of elements along some axes: a number, or a float32 scalar where it is known only when the graph runs. */
+export function sizeAlong(x: Tensor, axes: readonly number[]): Tensor | number {
   const size: Dim = productOf(axes.map((axis) => x.shape[axis]!))
   return symbolOf(size) === undefined ? bindShape([size], {})[0]! : countOp([x], { axes })
 }
@@ -105,6 +147,37 @@ function reduction(op: Op<Axes>) {
 export const sum = reduction(sumOp)
 /** Arithmetic mean over the given axes, all of them if none are given. */
 export const mean = reduction(meanOp)
+
+/** Largest element over the given axes, all of them if none are given. Equal ones share the gradient evenly. */
+export const max = reduction(maxOp)
+/** Smallest element over the given axes, all of them if none are given. Equal ones share the gradient evenly. */
+export const min = reduction(minOp)
+/** log(sum(exp(x))) over the given axes, all of them if none are given, computed without overflow. */
+export const logSumExp = reduction(logSumExpOp)
+
+export interface VarianceOptions extends ReduceOptions {
+  /** What is taken from the number of elements that the squares are divided by; 1 for the unbiased variance. Default 0. */
+  correction?: 0 | 1
+}
+
+/**
+ * Mean squared distance from the mean over the given axes, all of them if none are given.
+ * Throws a RangeError for the unbiased variance of a single element.
+ */
+export function variance(
+  x: Tensor,
+  axes: readonly number[] = x.shape.map((_, axis) => axis),
+  { keepDims = false, correction = 0 }: VarianceOptions = {},
+): Tensor {
+  const along = named("variance", () => normalizeAxes(axes, x.rank))
+  const squares = square(sub(x, mean(x, along, { keepDims: true })))
+  if (correction === 0) return mean(squares, along, { keepDims })
+  const size = sizeAlong(x, along)
+  if (typeof size === "number" && size < 2) {
+    throw new RangeError(`variance: ${size} element of ${printShape(x.shape)} has no unbiased variance`)
+  }
+  return div(sum(squares, along, { keepDims }), sub(size, 1))
+}
 
 /** Euclidean dot product along the last axis, which is kept with size 1. */
 export const dotLast = (a: Tensor, b: Tensor): Tensor => sum(mul(a, b), [-1], { keepDims: true })

@@ -43,3 +43,25 @@ export function forEachIndex(
     }
   }
 }
+
+/** One line of elements along an axis: where it starts, and the distance and number of its elements. */
+export interface Lane {
+  start: number
+  step: number
+  size: number
+}
+
+/** Calls `visit` for each line of elements along an axis of a row-major array. */
+export function forEachLane(shape: readonly number[], axis: number, visit: (lane: Lane) => void): void {
+  const size = shape[axis]!
+  const step = stridesOf(shape)[axis]!
+  const total = sizeOf(shape)
+  for (let outer = 0; outer < total; outer += size * step) {
+    for (let inner = 0; inner < step; inner++) visit({ start: outer + inner, step, size })
+  }
+}
+
+/** Calls `visit` with the position of each element of a lane, and its index along the axis. */
+export function forEachInLane({ start, step, size }: Lane, visit: (position: number, index: number) => void): void {
+  for (let i = 0; i < size; i++) visit(start + i * step, i)
+}

@@ -5,13 +5,12 @@ import { checkOp } from "../../../test/support/check-op.ts"
 import { evaluate } from "../evaluate.ts"
 import { ndarray } from "../ndarray.ts"
 import { input, type Tensor } from "../tensor.ts"
-import { broadcastTo, flip, pad, reshape, slice, transpose } from "./index.ts"
+import { broadcastTo, flip, reshape, squeeze, transpose, unsqueeze } from "./index.ts"
 
 const shapes = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 })
 const withAxis = shapes.chain((shape) =>
   fc.record({ shape: fc.constant(shape), axis: fc.integer({ min: -shape.length, max: shape.length - 1 }) }),
 )
-const sizeAt = (shape: number[], axis: number) => shape.at(axis)!
 
 describe("reshape", () => {
   test("agrees with the reference and with finite differences", async () => {
@@ -44,6 +43,21 @@ describe("reshape", () => {
     expect(() => reshape(x, [-1, 4])).toThrow("reshape: cannot view [N, 6] as [-1, 4]")
     expect(() => reshape(input("y", [2, 3]), [-1, 4])).toThrow("reshape: cannot view [2, 3] as [-1, 4]")
   })
+})
+
+test("unsqueeze and squeeze put in and take out an axis of size 1", async () => {
+  const x = input("x", ["N", 3])
+  expect([0, 1, 2, -1, -3].map((axis) => unsqueeze(x, axis).shape)).toEqual([
+    [1, "N", 3],
+    ["N", 1, 3],
+    ["N", 3, 1],
+    ["N", 3, 1],
+    [1, "N", 3],
+  ])
+  expect(squeeze(unsqueeze(x, 1), 1)).toBe(x)
+  await checkOp({ inputs: [randomArray([2, 1, 3], "x")], build: (a) => squeeze(unsqueeze(a!, -1), 1), batched: [0] })
+  expect(() => unsqueeze(x, 3)).toThrow("unsqueeze: axis 3 is out of range for rank 3")
+  expect(() => squeeze(x, 1)).toThrow("squeeze: axis 1 of [N, 3] has not size 1")
 })
 
 describe("transpose", () => {
@@ -123,57 +137,5 @@ describe("flip", () => {
   test("refuses an axis without a fixed size, or that is not there", () => {
     expect(() => flip(input("x", ["N", 3]), 0)).toThrow("flip: axis 0 of [N, 3] has no fixed size")
     expect(() => flip(input("x", ["N", 3]), 2)).toThrow("flip: axis 2 is out of range for rank 2")
-  })
-})
-
-describe("slice and pad", () => {
-  test("slice agrees with the reference and with finite differences", async () => {
-    const cases = withAxis.chain(({ shape, axis }) =>
-      fc.record({
-        shape: fc.constant(shape),
-        axis: fc.constant(axis),
-        ends: fc.uniqueArray(fc.integer({ min: 0, max: sizeAt(shape, axis) }), { minLength: 2, maxLength: 2 }),
-      }),
-    )
-    await fc.assert(
-      fc.asyncProperty(cases, async ({ shape, axis, ends }) => {
-        const [start, end] = [Math.min(...ends), Math.max(...ends)]
-        await checkOp({ inputs: [randomArray(shape, "x")], build: (x) => slice(x!, axis, start, end) })
-      }),
-      { numRuns: 12, seed: 6 },
-    )
-  })
-
-  test("pad agrees with the reference and with finite differences", async () => {
-    const cases = fc.tuple(withAxis, fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: 2 }))
-    await fc.assert(
-      fc.asyncProperty(cases, async ([{ shape, axis }, before, after]) => {
-        await checkOp({ inputs: [randomArray(shape, "x")], build: (x) => pad(x!, axis, before, after) })
-      }),
-      { numRuns: 12, seed: 7 },
-    )
-  })
-
-  test("both leave a batch of unknown size alone", async () => {
-    const x = randomArray([2, 5], "x")
-    await checkOp({ inputs: [x], build: (a) => slice(a!, 1, 1, 3), batched: [0] })
-    await checkOp({ inputs: [x], build: (a) => pad(a!, 1, 1, 2), batched: [0] })
-  })
-
-  test("a slice of all and padding by nothing are the tensor itself", () => {
-    const x = input("x", [2, 3])
-    expect(slice(x, -1, 0, 3)).toBe(x)
-    expect(pad(x, 0, 0, 0)).toBe(x)
-  })
-
-  test("refuse what is out of range and say the axis and the shape", () => {
-    const x = input("x", ["N", 3])
-    expect(() => slice(x, 1, 2, 4)).toThrow("slice: 2 to 4 is no range of axis 1 of [N, 3]")
-    expect(() => slice(x, 1, 2, 2)).toThrow("slice: 2 to 2 is no range of axis 1 of [N, 3]")
-    expect(() => slice(x, 0, 0, 1)).toThrow("slice: axis 0 of [N, 3] has no fixed size")
-    expect(() => slice(x, 2, 0, 1)).toThrow("slice: axis 2 is out of range for rank 2")
-    expect(() => pad(x, 1, -1, 0)).toThrow("pad: padding must not be negative, got -1 and 0")
-    expect(() => pad(x, 0, 1, 0)).toThrow("pad: axis 0 of [N, 3] has no fixed size")
-    expect(() => pad(x, 2, 1, 0)).toThrow("pad: axis 2 is out of range for rank 2")
   })
 })

@@ -1,4 +1,4 @@
-/** Operators that move or view elements and compute nothing. */
+/** Operators that view or move all elements of a tensor, and compute nothing. */
 
 import { type Dim, divideDims, printShape, productOf, type Shape, sameShape, symbolOf } from "../dim.ts"
 import { applies, broadcastShapes, defineOp, named, normalizeAxis, type Op, type Tensor } from "../tensor.ts"
@@ -41,6 +41,19 @@ function resolveShape(x: Tensor, shape: Shape): Shape {
     throw new RangeError(`reshape: cannot view ${printShape(x.shape)} as ${printShape(shape)}`)
   }
   return shape.map((d, i) => (i === free ? dim : d))
+}
+
+/** x with an axis of size 1 put in, so that it is axis `axis` of the result. */
+export function unsqueeze(x: Tensor, axis: number): Tensor {
+  const at = named("unsqueeze", () => normalizeAxis(axis, x.rank + 1))
+  return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)])
+}
+
+/** x without an axis of size 1. Throws a RangeError if it has another size. */
+export function squeeze(x: Tensor, axis: number): Tensor {
+  const at = axisOf("squeeze", x, axis)
+  if (x.shape[at] !== 1) throw new RangeError(`squeeze: axis ${at} of ${printShape(x.shape)} has not size 1`)
+  return reshape(x, [...x.shape.slice(0, at), ...x.shape.slice(at + 1)])
 }
 
 const transposeOp: Op<{ permutation: readonly number[] }> = defineOp<{ permutation: readonly number[] }>({
@@ -107,8 +120,7 @@ interface Flip {
 const flipOp: Op<Flip> = defineOp<Flip>({
   name: "flip",
   shape: ([x], { axis }) => {
-    if (typeof x!.shape[axis] !== "number")
-      throw new RangeError(`axis ${axis} of ${printShape(x!.shape)} has no fixed size`)
+    fixedSize(x!, axis)
     return { shape: x!.shape, dtype: x!.dtype }
   },
   gradient: (_x, _y, [dy], { axis }) => [flip(dy!, axis)],
@@ -127,79 +139,13 @@ const flipOp: Op<Flip> = defineOp<Flip>({
 /** Reverses the order along one axis. */
 export const flip = (x: Tensor, axis: number): Tensor => flipOp([x], { axis: axisOf("flip", x, axis) })
 
-interface Range {
-  axis: number
-  start: number
-  end: number
-}
-
-const sliceOp: Op<Range> = defineOp<Range>({
-  name: "slice",
-  shape: ([x], { axis, start, end }) => {
-    const size = fixedSize(x!, axis)
-    if (!(0 <= start && start < end && end <= size)) {
-      throw new RangeError(`${start} to ${end} is no range of axis ${axis} of ${printShape(x!.shape)}`)
-    }
-    return { shape: x!.shape.map((dim, i) => (i === axis ? end - start : dim)), dtype: x!.dtype }
-  },
-  gradient: ([x], _, [dy], { axis, start, end }) => [
-    padOp([dy!], { axis, before: start, after: fixedSize(x!, axis) - end }),
-  ],
-  onnx: (builder, [x], { axis, start, end }) =>
-    builder.node("Slice", [x!, builder.ints([start]), builder.ints([end]), builder.ints([axis])]),
-  reference: ([x], { axis, start }, [y]) => {
-    const strides = stridesOf(x!.shape)
-    forEachIndex(y!.shape, [strides], (i, [j]) => {
-      y!.data[i] = x!.data[j! + start * strides[axis]!]!
-    })
-  },
-})
-
-/** Elements `start` to `end` (exclusive) along one axis. */
-export function slice(x: Tensor, axis: number, start: number, end: number): Tensor {
-  const along = axisOf("slice", x, axis)
-  return start === 0 && end === x.shape[along] ? x : sliceOp([x], { axis: along, start, end })
-}
-
-interface Padding {
-  axis: number
-  before: number
-  after: number
-}
-
-const padOp: Op<Padding> = defineOp<Padding>({
-  name: "pad",
-  shape: ([x], { axis, before, after }) => {
-    const size = fixedSize(x!, axis)
-    if (before < 0 || after < 0) throw new RangeError(`padding must not be negative, got ${before} and ${after}`)
-    return { shape: x!.shape.map((dim, i) => (i === axis ? before + size + after : dim)), dtype: x!.dtype }
-  },
-  gradient: ([x], _, [dy], { axis, before }) => [slice(dy!, axis, before, before + fixedSize(x!, axis))],
-  onnx: (builder, [x], { axis, before, after }, node) => {
-    const rank = node.inputs[0]!.rank
-    const pads = new Array<number>(2 * rank).fill(0)
-    pads[axis] = before
-    pads[axis + rank] = after
-    return builder.node("Pad", [x!, builder.ints(pads)])
-  },
-  reference: ([x], { axis, before }, [y]) => {
-    const strides = stridesOf(y!.shape)
-    forEachIndex(x!.shape, [strides], (i, [j]) => {
-      y!.data[j! + before * strides[axis]!] = x!.data[i]!
-    })
-  },
-})
-
-/** Zeros before and after x along one axis. */
-export function pad(x: Tensor, axis: number, before: number, after: number): Tensor {
-  return before === 0 && after === 0 ? x : padOp([x], { axis: axisOf("pad", x, axis), before, after })
-}
-
-function axisOf(operator: string, x: Tensor, axis: number): number {
+/** An axis in 0 .. rank - 1. Throws a RangeError that begins with the operator for others. */
+export function axisOf(operator: string, x: Tensor, axis: number): number {
   return named(operator, () => normalizeAxis(axis, x.rank))
 }
 
-function fixedSize(x: Tensor, axis: number): number {
+/** The size of an axis. Throws a RangeError if it is symbolic. */
+export function fixedSize(x: Tensor, axis: number): number {
   const size = x.shape[axis]
   if (typeof size !== "number") throw new RangeError(`axis ${axis} of ${printShape(x.shape)} has no fixed size`)
   return size

@@ -1,59 +1,66 @@
-/** Softmax over the last axis, and the losses that are made of it. */
+/** Softmax over one axis. */
 
 import type { NdArray } from "../ndarray.ts"
-import { defineOp, expectShape, type OnnxBuilder, type Op, type Tensor } from "../tensor.ts"
-import { mul, neg, sub } from "./elementwise.ts"
-import { dotLast, mean, sum } from "./reduce.ts"
+import { defineOp, named, normalizeAxis, type OnnxBuilder, type Op, type Tensor } from "../tensor.ts"
+import { mul, sub } from "./elementwise.ts"
+import { sum } from "./reduce.ts"
+import { forEachInLane, forEachLane } from "./reference.ts"
 
-type None = Record<never, never>
+interface Along {
+  /** In 0 .. rank - 1. */
+  axis: number
+}
 
 const shape = ([x]: readonly Tensor[]) => ({ shape: x!.shape, dtype: x!.dtype })
-const emit = (type: string) => (builder: OnnxBuilder, inputs: readonly string[]) =>
-  builder.node(type, inputs, { axis: -1 })
+const emit = (type: string) => (builder: OnnxBuilder, inputs: readonly string[], attributes: Along) =>
+  builder.node(type, inputs, { ...attributes })
 
-/** Calls `visit` for each row with its start, its largest value and the logarithm of its sum of exponentials. */
-function forEachRow(x: NdArray, visit: (start: number, end: number, logSumExp: number) => void): void {
-  const width = x.shape.at(-1)!
-  for (let start = 0; start < x.data.length; start += width) {
+const total = (x: Tensor, { axis }: Along) => sum(x, [axis], { keepDims: true })
+
+/** Calls `visit` for each element with its position and its log-softmax. */
+function forEachLogSoftmax(x: NdArray, { axis }: Along, visit: (position: number, value: number) => void): void {
+  forEachLane(x.shape, axis, (lane) => {
     let largest = Number.NEGATIVE_INFINITY
-    for (let i = start; i < start + width; i++) largest = Math.max(largest, Number(x.data[i]))
-    let total = 0
-    for (let i = start; i < start + width; i++) total += Math.exp(Number(x.data[i]) - largest)
-    visit(start, start + width, largest + Math.log(total))
-  }
+    forEachInLane(lane, (at) => {
+      largest = Math.max(largest, Number(x.data[at]))
+    })
+    let exponentials = 0
+    forEachInLane(lane, (at) => {
+      exponentials += Math.exp(Number(x.data[at]) - largest)
+    })
+    forEachInLane(lane, (at) => visit(at, Number(x.data[at]) - largest - Math.log(exponentials)))
+  })
 }
 
-const softmaxOp: Op<None> = defineOp<None>({
+const softmaxOp: Op<Along> = defineOp<Along>({
   name: "softmax",
   shape,
-  gradient: (_, [y], [dy]) => [mul(y!, sub(dy!, dotLast(dy!, y!)))],
+  gradient: (_, [y], [dy], along) => [mul(y!, sub(dy!, total(mul(dy!, y!), along)))],
   onnx: emit("Softmax"),
-  reference: ([x], _, [y]) => {
-    forEachRow(x!, (start, end, logSumExp) => {
-      for (let i = start; i < end; i++) y!.data[i] = Math.exp(Number(x!.data[i]) - logSumExp)
+  reference: ([x], along, [y]) => {
+    forEachLogSoftmax(x!, along, (at, value) => {
+      y!.data[at] = Math.exp(value)
     })
   },
 })
 
-const logSoftmaxOp: Op<None> = defineOp<None>({
+const logSoftmaxOp: Op<Along> = defineOp<Along>({
   name: "logSoftmax",
   shape,
-  gradient: ([x], _, [dy]) => [sub(dy!, mul(softmax(x!), sum(dy!, [-1], { keepDims: true })))],
+  gradient: ([x], _, [dy], along) => [sub(dy!, mul(softmaxOp([x!], along), total(dy!, along)))],
   onnx: emit("LogSoftmax"),
-  reference: ([x], _, [y]) => {
-    forEachRow(x!, (start, end, logSumExp) => {
-      for (let i = start; i < end; i++) y!.data[i] = Number(x!.data[i]) - logSumExp
+  reference: ([x], along, [y]) => {
+    forEachLogSoftmax(x!, along, (at, value) => {
+      y!.data[at] = value
     })
   },
 })
 
-/** exp(x) / sum(exp(x)) over the last axis. */
-export const softmax = (x: Tensor): Tensor => softmaxOp([x], {})
-/** log(softmax(x)) over the last axis, computed without overflow. */
-export const logSoftmax = (x: Tensor): Tensor => logSoftmaxOp([x], {})
-
-/** Mean over the batch of -sum(target log softmax(logits)). logits and targets [N, K]; the targets of a row sum to 1. */
-export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
-  expectShape("crossEntropy: targets", targets, logits.shape)
-  return mean(neg(sum(mul(targets, logSoftmax(logits)), [-1])))
+function along(op: Op<Along>) {
+  return (x: Tensor, axis = -1): Tensor => op([x], { axis: named(op.name, () => normalizeAxis(axis, x.rank)) })
 }
+
+/** exp(x) / sum(exp(x)) over one axis, by default the last, computed without overflow. */
+export const softmax = along(softmaxOp)
+/** log(softmax(x)) over one axis, by default the last, computed without overflow. */
+export const logSoftmax = along(logSoftmaxOp)
