@@ -4,26 +4,26 @@ import { rm } from "node:fs/promises"
 import { resolve } from "node:path"
 import { setImmediate } from "node:timers/promises"
 import { resolveDataConfig } from "../data/config.ts"
-import type { DataSplits } from "../data/dataset.ts"
 import { createLoader, type Loader } from "../data/node/loader.ts"
-import { embeddedExamples, embeddedFolder, openDataset, openEmbedded } from "../data/node/open.ts"
-import { createModel, type Model } from "../models/model.ts"
+import { embeddedExamples, embeddedFolder } from "../data/node/open.ts"
+import type { Model } from "../models/model.ts"
 import { cosineSchedule } from "../optim/index.ts"
 import { measure } from "../tasks/classification/evaluate.ts"
-import { InputError, UsageError } from "../tensor/errors.ts"
+import { UsageError } from "../tensor/errors.ts"
 import { type NdArray, ndarray } from "../tensor/ndarray.ts"
 import { appendMetrics, readMetrics, startMetrics } from "../train/node/metrics-csv.ts"
 import { type EventWriter, openEvents } from "../train/node/tensorboard.ts"
 import { NonFiniteError } from "../train/non-finite.ts"
-import { checkTrainOptions, type TrainOptions } from "../train/options.ts"
+import type { TrainOptions } from "../train/options.ts"
 import type { EpochRecord } from "../train/record.ts"
 import { createTrainer, type Trainer } from "../train/trainer.ts"
 import { loadTensors } from "../weights/node/files.ts"
-import { loadState, type RunProgress, type SavedState, saveModel, saveState } from "./checkpoint.ts"
+import { type RunProgress, type SavedState, saveModel, saveState } from "./checkpoint.ts"
 import { exportOnnx } from "./export.ts"
-import { createRunFolder, openRunFolder, type RunPaths, readYaml, runName, writeJson, writeYaml } from "./folder.ts"
+import { writeJson, writeYaml } from "./folder.ts"
 import { writeReport } from "./report.ts"
-import { augmentationOf, batchesPerEpoch, type RunSettings, resolveSettings, updatesPerEpoch } from "./settings.ts"
+import { augmentationOf, batchesPerEpoch, updatesPerEpoch } from "./settings.ts"
+import { prepareRun, type RunSetup, reopenRun } from "./setup.ts"
 
 /** What is known once a run begins. */
 export interface TrainStart {
@@ -95,94 +95,13 @@ export async function train(
   if (model && options.resume !== undefined) {
     throw new UsageError("a run that is resumed has its own model: call train(undefined, { resume })")
   }
-  const setup = options.resume !== undefined ? await reopen(options) : await prepare(model, options)
+  const setup = options.resume !== undefined ? await reopenRun(options) : await prepareRun(model, options, onMessage)
   const run = new Run(setup, { onStart, onStep, onEpoch, onMessage, signal })
   try {
     return await run.train()
   } finally {
     await run.close()
   }
-}
-
-interface RunSetup {
-  paths: RunPaths
-  settings: RunSettings
-  splits: DataSplits
-  model: Model
-  /** Where a run that is resumed stands. */
-  saved?: SavedState
-}
-
-/** A new run. */
-async function prepare(model: Model | undefined, options: TrainOptions): Promise<RunSetup> {
-  const checked = checkTrainOptions(options)
-  if (model) checkOptionsBeside(model, options)
-  const splits = await openSplits(checked)
-  const settings = resolveSettings(model ? { ...checked, ...settingsOf(model) } : checked, splits)
-  const { classes } = splits
-  if (model && model.numClasses !== classes.length) {
-    throw new UsageError(
-      `the model has ${model.numClasses} classes and the data ${classes.length}: call model.resetClassifier(${classes.length})`,
-    )
-  }
-  const trained = model ?? (await createRunModel(settings, splits))
-  const data = settings.data ?? "fashion-mnist"
-  const paths = await createRunFolder(options.name ?? runName(data, settings.model), options.out)
-  trained.classes = [...classes]
-  return { paths, settings, splits, model: trained }
-}
-
-/** Options that belong to a model that is given, and were decided when it was made. */
-const modelOptions = ["model", "weights", "imageSize", "dropPath", "device", "threads"] as const
-
-function checkOptionsBeside(model: Model, options: TrainOptions): void {
-  const double = modelOptions.find((name) => options[name] !== undefined)
-  if (double) throw new UsageError(`${double} is the model's own: give it to createModel, not to train (${model.name})`)
-}
-
-function settingsOf({ name, dataConfig, config, threads }: Model) {
-  return { model: name, imageSize: dataConfig.inputSize, dropPath: config.dropPathRate, threads }
-}
-
-/** A run that was stopped. Only how it is computed may be changed, not what. */
-async function reopen(options: TrainOptions): Promise<RunSetup> {
-  const changeable = ["resume", "threads", "workers", "device"]
-  const fixed = Object.entries(options)
-    .filter(([name, value]) => value !== undefined && !changeable.includes(name))
-    .map(([name]) => name)
-  if (fixed.length > 0) {
-    throw new UsageError(`a resumed run keeps its own settings: ${fixed.join(", ")} cannot be changed`)
-  }
-  const paths = await openRunFolder(options.resume!)
-  const { threads, workers, device } = options
-  const overrides = Object.fromEntries(Object.entries({ threads, workers, device }).filter(([, v]) => v !== undefined))
-  const checked = checkTrainOptions({ ...(await readYaml(paths.config)), ...overrides })
-  const splits = await openSplits(checked)
-  const settings = resolveSettings(checked, splits)
-  const saved = await loadState(paths, { device, threads: settings.threads })
-  const { model } = saved
-  if (model.classes?.join("\n") !== splits.classes.join("\n")) {
-    throw new InputError(`the data has other classes than when ${paths.folder} began: ${splits.description}`)
-  }
-  return { paths, settings, splits, model, saved }
-}
-
-function openSplits({ data, valFraction, seed }: Pick<RunSettings, "data" | "seed"> & { valFraction?: number }) {
-  return data === undefined ? openEmbedded() : openDataset(data, { valFraction, seed })
-}
-
-async function createRunModel(settings: RunSettings, { classes, channels }: DataSplits): Promise<Model> {
-  const { model, dropPath, seed, device, threads, imageSize, weights } = settings
-  return createModel(model, {
-    weights: weights === undefined ? undefined : await loadTensors(weights),
-    inChannels: channels,
-    classes,
-    inputSize: imageSize,
-    dropPathRate: dropPath,
-    seed,
-    device,
-    threads,
-  })
 }
 
 class Run {

@@ -121,6 +121,16 @@ describe('conv2d with padding "same"', () => {
     expect(padsOf([1, 2], { padding: "same", stride: 3 })).toEqual([0, 0, 0, 0])
   })
 
+  test("refuses what is no map", () => {
+    const x = input("x", ["N", 5, 2])
+    expect(() => conv2d(x, input("w", [1, 2, 3, 3]), undefined, { padding: "same" })).toThrow(
+      "conv2d: x must have rank 4, got [N, 5, 2]",
+    )
+    expect(() =>
+      conv2d(input("x", ["N", "H", 5, 2]), input("w", [1, 2, 3, 3]), undefined, { padding: "same" }),
+    ).toThrow("conv2d: height, width and kernel must be numbers, got H and 3")
+  })
+
   test("agrees with the reference and with finite differences", async () => {
     await check({ x: [2, 5, 6, 2], weight: [3, 2, 2, 4], bias: true, padding: "same" })
     await check({ x: [1, 5, 6, 4], weight: [4, 1, 3, 3], bias: false, padding: "same", stride: 2, groups: 4 })

@@ -244,6 +244,8 @@ function fourPads(padding: number | readonly [number, number] | Pads): Pads {
 
 /** Padding with which a kernel has ceil(size / stride) positions. */
 function samePads(x: Tensor, weight: Tensor, { strides, dilations }: Pick<Conv2dAttributes, "strides" | "dilations">) {
+  expectRank("x", x, 4)
+  expectRank("weight", weight, 4)
   const totals = ([0, 1] as const).map((axis) => {
     const [size, kernel] = [x.dim(axis + 1), weight.dim(axis + 2)] as [number, number]
     const positions = Math.ceil(size / strides[axis])
@@ -260,7 +262,7 @@ function samePads(x: Tensor, weight: Tensor, { strides, dilations }: Pick<Conv2d
 export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv2dOptions = {}): Tensor {
   const { stride = 1, padding = 0, dilation = 1, groups = 1 } = options
   const steps = { strides: pair(stride), dilations: pair(dilation) }
-  const pads = padding === "same" ? samePads(x, weight, steps) : fourPads(padding)
+  const pads = padding === "same" ? named("conv2d", () => samePads(x, weight, steps)) : fourPads(padding)
   return conv2dOp(bias ? [x, weight, bias] : [x, weight], { ...steps, pads, groups })
 }
 

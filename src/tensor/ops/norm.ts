@@ -67,8 +67,21 @@ export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
   return mul(mul(x, rsqrt(add(mean(square(x), [-1], { keepDims: true }), epsilon))), weight)
 }
 
-/** All axes but the last. */
-const leadingAxes = (x: Tensor) => Array.from({ length: x.rank - 1 }, (_, axis) => axis)
+/**
+ * Sum or mean of each channel over the batch: [N, ..., C] to [C]. The positions of each sample go first: ONNX Runtime
+ * shares that among its threads, and in one step it does not.
+ */
+function perChannel(reduce: typeof sum, x: Tensor): Tensor {
+  const positions = Array.from({ length: x.rank - 2 }, (_, i) => i + 1)
+  return reduce(reduce(x, positions), [0])
+}
+
+/** Values of each channel in the batch. */
+const batchSize = (x: Tensor) =>
+  sizeAlong(
+    x,
+    Array.from({ length: x.rank - 1 }, (_, axis) => axis),
+  )
 
 function expectPerChannel(x: Tensor, parameters: Readonly<Record<string, Tensor>>): void {
   for (const [name, parameter] of Object.entries(parameters)) expectShape(name, parameter, [x.dim(-1)])
@@ -91,20 +104,18 @@ const batchNormTrainingOp: Op<{ epsilon: number }> = defineOp<{ epsilon: number 
     if (!dy || statistics.some((gradient) => gradient)) {
       throw new Error("batchNormTraining: its mean and variance cannot be differentiated, only its result")
     }
-    const axes = leadingAxes(x!)
-    const count = sizeAlong(x!, axes)
+    const count = batchSize(x!)
     const centred = sub(x!, average!)
     const inverseStd = rsqrt(add(variance!, epsilon))
-    const dBias = sum(dy, axes)
-    const dWeight = mul(sum(mul(dy, centred), axes), inverseStd)
+    const dBias = perChannel(sum, dy)
+    const dWeight = mul(perChannel(sum, mul(dy, centred)), inverseStd)
     const alongX = mul(centred, mul(div(dWeight, count), inverseStd))
     return [mul(sub(sub(dy, alongX), div(dBias, count)), mul(weight!, inverseStd)), dWeight, dBias]
   },
   decompose: ([x, weight, bias], { epsilon }) => {
-    const axes = leadingAxes(x!)
-    const average = mean(x!, axes)
+    const average = perChannel(mean, x!)
     const centred = sub(x!, average)
-    const variance = mean(square(centred), axes)
+    const variance = perChannel(mean, square(centred))
     const scale = mul(weight!, rsqrt(add(variance, epsilon)))
     return [add(mul(centred, scale), bias!), average, variance]
   },
@@ -143,7 +154,7 @@ export interface BatchStatistics {
  */
 export function batchNormTraining(x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): BatchStatistics {
   const [y, average, biased] = batchNormTrainingOp.apply([x, weight, bias], { epsilon })
-  const count = sizeAlong(x, leadingAxes(x))
+  const count = batchSize(x)
   return { y: y!, mean: average!, variance: mul(biased!, div(count, sub(count, 1))) }
 }
 
@@ -187,7 +198,7 @@ export function groupNorm(x: Tensor, groups: number, weight: Tensor, bias: Tenso
   })
 }
 
-/** Keeps the gradient of a norm of 0 finite, as PyTorch's is, and is below rounding in every other norm. */
+/** Keeps the gradient of a norm of 0 finite, as PyTorch's is, and is lost in rounding where a norm is above 1e-8. */
 const NORM_FLOOR = 1e-24
 
 /**

@@ -78,6 +78,6 @@ describe("resampleAxis", () => {
   test("refuses an axis without a fixed size", () => {
     const x = input("x", ["N", 3])
     expect(() => resampleAxis(x, 0, copies(0))).toThrow("resampleAxis: axis 0 of [N, 3] has no fixed size")
-    expect(() => resampleAxis(x, 2, copies(0))).toThrow("axis 2 is out of range for rank 2")
+    expect(() => resampleAxis(x, 2, copies(0))).toThrow("resampleAxis: axis 2 is out of range for rank 2")
   })
 })

@@ -6,7 +6,7 @@
 
 import { type Dim, printShape, productOf } from "../dim.ts"
 import { ndarray } from "../ndarray.ts"
-import { defineOp, normalizeAxis, type OnnxBuilder, type Op, type Tensor } from "../tensor.ts"
+import { defineOp, named, normalizeAxis, type OnnxBuilder, type Op, type Tensor } from "../tensor.ts"
 
 /** What one input adds to an output: its position along the axis, and its weight. */
 export type Tap = readonly [position: number, weight: number]
@@ -59,7 +59,7 @@ const resampleAxisOp: Op<Resample> = defineOp<Resample>({
 
 /** y[.., i, ..] = sum of weight x[.., position, ..] over the taps of i, along one axis. The other axes stay. */
 export function resampleAxis(x: Tensor, axis: number, taps: Taps): Tensor {
-  const along = normalizeAxis(axis, x.rank)
+  const along = named("resampleAxis", () => normalizeAxis(axis, x.rank))
   const copied = copiedPositions(taps)
   const isIdentity = copied?.length === x.shape[along] && copied?.every((position, i) => position === i)
   return isIdentity ? x : resampleAxisOp([x], { axis: along, taps })

@@ -1,0 +1,114 @@
+/** How a run begins: data, settings, model and folder, for a new run or for one that was stopped. */
+
+import type { DataSplits } from "../data/dataset.ts"
+import { openDataset, openEmbedded } from "../data/node/open.ts"
+import { createModel, type Model } from "../models/model.ts"
+import type { StateDict } from "../models/network.ts"
+import { InputError, UsageError } from "../tensor/errors.ts"
+import { checkTrainOptions, type TrainOptions } from "../train/options.ts"
+import { loadTensors } from "../weights/node/files.ts"
+import { loadState, type SavedState } from "./checkpoint.ts"
+import { createRunFolder, openRunFolder, type RunPaths, readYaml, runName } from "./folder.ts"
+import { type RunSettings, resolveSettings } from "./settings.ts"
+
+export interface RunSetup {
+  paths: RunPaths
+  settings: RunSettings
+  splits: DataSplits
+  model: Model
+  /** Where a run that is resumed stands. */
+  saved?: SavedState
+}
+
+/** A new run. */
+export async function prepareRun(
+  model: Model | undefined,
+  options: TrainOptions,
+  onMessage?: (message: string) => void,
+): Promise<RunSetup> {
+  const checked = checkTrainOptions(options)
+  if (model) checkOptionsBeside(model, options)
+  const splits = await openSplits(checked)
+  const settings = resolveSettings(model ? { ...checked, ...settingsOf(model) } : checked, splits)
+  const { classes } = splits
+  if (model && model.numClasses !== classes.length) {
+    throw new UsageError(
+      `the model has ${model.numClasses} classes and the data ${classes.length}: call model.resetClassifier(${classes.length})`,
+    )
+  }
+  const trained = model ?? (await createRunModel(settings, splits, onMessage))
+  const data = settings.data ?? "fashion-mnist"
+  const paths = await createRunFolder(options.name ?? runName(data, settings.model), options.out)
+  trained.classes = [...classes]
+  return { paths, settings, splits, model: trained }
+}
+
+/** Options that belong to a model that is given, and were decided when it was made. */
+const modelOptions = ["model", "weights", "imageSize", "dropPath", "device", "threads"] as const
+
+function checkOptionsBeside(model: Model, options: TrainOptions): void {
+  const double = modelOptions.find((name) => options[name] !== undefined)
+  if (double) throw new UsageError(`${double} is the model's own: give it to createModel, not to train (${model.name})`)
+}
+
+function settingsOf({ name, dataConfig, config, threads }: Model) {
+  return { model: name, imageSize: dataConfig.inputSize, dropPath: config.dropPathRate, threads }
+}
+
+/** A run that was stopped. Only how it is computed may be changed, not what. */
+export async function reopenRun(options: TrainOptions): Promise<RunSetup> {
+  const changeable = ["resume", "threads", "workers", "device"]
+  const fixed = Object.entries(options)
+    .filter(([name, value]) => value !== undefined && !changeable.includes(name))
+    .map(([name]) => name)
+  if (fixed.length > 0) {
+    throw new UsageError(`a resumed run keeps its own settings: ${fixed.join(", ")} cannot be changed`)
+  }
+  const paths = await openRunFolder(options.resume!)
+  const { threads, workers, device } = options
+  const overrides = Object.fromEntries(Object.entries({ threads, workers, device }).filter(([, v]) => v !== undefined))
+  const checked = checkTrainOptions({ ...(await readYaml(paths.config)), ...overrides })
+  const splits = await openSplits(checked)
+  const settings = resolveSettings(checked, splits)
+  const saved = await loadState(paths, { device, threads: settings.threads })
+  const { model } = saved
+  if (model.classes?.join("\n") !== splits.classes.join("\n")) {
+    throw new InputError(`the data has other classes than when ${paths.folder} began: ${splits.description}`)
+  }
+  return { paths, settings, splits, model, saved }
+}
+
+function openSplits({ data, valFraction, seed }: Pick<RunSettings, "data" | "seed"> & { valFraction?: number }) {
+  return data === undefined ? openEmbedded() : openDataset(data, { valFraction, seed })
+}
+
+async function createRunModel(
+  settings: RunSettings,
+  { classes, channels }: DataSplits,
+  onMessage?: (message: string) => void,
+): Promise<Model> {
+  const { model: name, dropPath, seed, device, threads, imageSize, weights } = settings
+  const model = await createModel(name, {
+    inChannels: channels,
+    classes,
+    inputSize: imageSize,
+    dropPathRate: dropPath,
+    seed,
+    device,
+    threads,
+  })
+  if (weights !== undefined) {
+    const tensors = await loadTensors(weights)
+    const fresh = withoutClassifier(model, tensors)
+    if (fresh) onMessage?.(`${weights} knows other classes: its classifier is left out, and a new one is trained`)
+    model.loadStateDict(fresh ?? tensors)
+  }
+  return model
+}
+
+/** The weights with the model's own classifier, where theirs is for another number of classes. */
+function withoutClassifier(model: Model, tensors: StateDict): StateDict | undefined {
+  const own = Object.entries(model.weights).filter(([name]) => name.startsWith(`${model.network.root.classifier}.`))
+  const differs = own.some(([name, { shape }]) => tensors[name] && tensors[name].shape.join() !== shape.join())
+  return differs ? { ...tensors, ...Object.fromEntries(own) } : undefined
+}
