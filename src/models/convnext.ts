@@ -167,7 +167,7 @@ export class ConvNeXt extends Module implements ImageModel {
 /** Sizes of the paper (section 3 and table 9), and one of ours for images of 28 to 64 pixels. */
 const sizes: Record<string, { config: Partial<ConvNeXtConfig>; preprocessing?: Partial<Preprocessing> }> = {
   convnext_mini: {
-    config: { depths: [2, 2, 2], dims: [32, 64, 128], patchSize: 2 },
+    config: { depths: [1, 2, 2], dims: [32, 64, 128], patchSize: 2 },
     preprocessing: { inputSize: 32, cropPct: 1 },
   },
   convnext_tiny: { config: { depths: [3, 3, 9, 3], dims: [96, 192, 384, 768] } },

@@ -8,7 +8,7 @@ import { type Dim, multiplyDims, printShape } from "../dim.ts"
 import type { NdArray } from "../ndarray.ts"
 import { defineOp, expectRank, expectShape, named, type OnnxBuilder, type Op, type Tensor } from "../tensor.ts"
 import { add } from "./elementwise.ts"
-import { sum } from "./reduce.ts"
+import { perChannel, sum } from "./reduce.ts"
 
 export interface Conv2dAttributes {
   readonly strides: readonly [number, number]
@@ -128,7 +128,7 @@ export const conv2dOp: Op<Conv2dAttributes> = defineOp<Conv2dAttributes>({
       ...attributes,
       kernel: [weight!.dim(2), weight!.dim(3)] as [number, number],
     })
-    return bias ? [dx, dw, sum(dy!, [0, 1, 2])] : [dx, dw]
+    return bias ? [dx, dw, perChannel(sum, dy!)] : [dx, dw]
   },
   onnx: (builder, [x, weight, ...bias], { strides, pads, dilations, groups }, node) => {
     const [kh, kw] = node.inputs[1]!.shape.slice(2) as [number, number]

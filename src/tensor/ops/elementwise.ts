@@ -3,7 +3,7 @@
 import { type Dim, type Shape, sameShape } from "../dim.ts"
 import type { NdArray } from "../ndarray.ts"
 import { broadcastShapes, defineOp, named, type Op, type Operand, operands, type Tensor } from "../tensor.ts"
-import { sum } from "./reduce.ts"
+import { perChannel, sum } from "./reduce.ts"
 import { broadcastStrides, forEachIndex } from "./reference.ts"
 import { reshape } from "./shape.ts"
 
@@ -164,6 +164,7 @@ export const arithmetic = { add: addOp, sub: subOp, mul: mulOp, div: divOp, neg:
 export function sumToShape(gradient: Tensor, shape: Shape): Tensor {
   if (sameShape(gradient.shape, shape)) return gradient
   const lead = gradient.rank - shape.length
+  if (shape.length === 1 && shape[0] === gradient.dim(-1)) return perChannel(sum, gradient)
   const axes = gradient.shape.flatMap((dim: Dim, i) => (i < lead || (shape[i - lead] === 1 && dim !== 1) ? [i] : []))
   return reshape(sum(gradient, axes, { keepDims: true }), shape)
 }

@@ -4,7 +4,7 @@ import { type Dim, printShape, productOf, type Shape } from "../dim.ts"
 import type { NdArray } from "../ndarray.ts"
 import { broadcastShapes, defineOp, expectShape, type Op, type Tensor } from "../tensor.ts"
 import { sumToShape } from "./elementwise.ts"
-import { sum } from "./reduce.ts"
+import { perChannel, sum } from "./reduce.ts"
 import { broadcastStrides, forEachIndex } from "./reference.ts"
 import { reshape } from "./shape.ts"
 
@@ -119,7 +119,7 @@ export const linearOp: Op<Record<never, never>> = defineOp<Record<never, never>>
     const rows = (t: Tensor) => reshape(t, [productOf(t.shape.slice(0, -1)), t.dim(-1)])
     const dx = reshape(matmul(rows(dy!), weight!), x!.shape)
     const dw = matmul(rows(dy!), rows(x!), { transposeA: true })
-    return bias ? [dx, dw, sum(rows(dy!), [0])] : [dx, dw]
+    return bias ? [dx, dw, perChannel(sum, dy!)] : [dx, dw]
   },
   onnx: (builder, inputs, _, node) => {
     const [x, weight] = node.inputs as [Tensor, Tensor]

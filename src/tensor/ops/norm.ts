@@ -3,7 +3,7 @@
 import { printShape, productOf } from "../dim.ts"
 import { defineOp, expectRank, expectShape, named, type Op, type Tensor } from "../tensor.ts"
 import { add, div, mul, rsqrt, sqrt, square, sub } from "./elementwise.ts"
-import { dotLast, mean, sizeAlong, sum } from "./reduce.ts"
+import { dotLast, mean, perChannel, sizeAlong, sum } from "./reduce.ts"
 import { broadcastTo, reshape } from "./shape.ts"
 
 export const layerNormOp: Op<{ epsilon: number }> = defineOp<{ epsilon: number }>({
@@ -26,8 +26,7 @@ export const layerNormOp: Op<{ epsilon: number }> = defineOp<{ epsilon: number }
       sub(scaled, mean(scaled, [-1], { keepDims: true })),
       mul(normalised, mul(dotLast(scaled, normalised), 1 / channels)),
     )
-    const rows = (t: Tensor) => reshape(t, [productOf(t.shape.slice(0, -1)), channels])
-    return [mul(centred, inverseStd!), sum(rows(mul(dy, normalised)), [0]), sum(rows(dy), [0])]
+    return [mul(centred, inverseStd!), perChannel(sum, mul(dy, normalised)), perChannel(sum, dy)]
   },
   onnx: (builder, inputs, { epsilon }) =>
     builder.nodes("LayerNormalization", inputs, { axis: -1, epsilon: { float: epsilon } }, 3),
@@ -65,15 +64,6 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: numb
 export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
   named("rmsNorm", () => expectShape("weight", weight, [x.dim(-1)]))
   return mul(mul(x, rsqrt(add(mean(square(x), [-1], { keepDims: true }), epsilon))), weight)
-}
-
-/**
- * Sum or mean of each channel over the batch: [N, ..., C] to [C]. The positions of each sample go first: ONNX Runtime
- * shares that among its threads, and in one step it does not.
- */
-function perChannel(reduce: typeof sum, x: Tensor): Tensor {
-  const positions = Array.from({ length: x.rank - 2 }, (_, i) => i + 1)
-  return reduce(reduce(x, positions), [0])
 }
 
 /** Values of each channel in the batch. */

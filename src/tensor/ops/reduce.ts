@@ -181,3 +181,13 @@ export function variance(
 
 /** Euclidean dot product along the last axis, which is kept with size 1. */
 export const dotLast = (a: Tensor, b: Tensor): Tensor => sum(mul(a, b), [-1], { keepDims: true })
+
+/**
+ * Sum or mean of each channel over the batch: [N, ..., C] to [C]. The positions of each sample go first: ONNX Runtime
+ * shares that among its threads, and in one step it does not.
+ */
+export function perChannel(reduce: typeof sum, x: Tensor): Tensor {
+  if (x.rank === 1) return x
+  const positions = Array.from({ length: x.rank - 2 }, (_, i) => i + 1)
+  return reduce(reduce(x, positions), [0])
+}
