@@ -1,8 +1,8 @@
 import { defineConfig } from "tsdown"
 
 export default defineConfig({
-  entry: ["bench/*.ts", "!bench/tsdown.config.ts"],
-  outDir: "bench/dist",
+  entry: ["*.ts", "!tsdown.config.ts"],
+  outDir: "dist",
   unbundle: true,
   format: "esm",
   platform: "node",
