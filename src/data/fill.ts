@@ -1,5 +1,6 @@
 /** Filling a batch: each sample is decoded, transformed, and written to its place. */
 
+import { InputError } from "../tensor/errors.ts"
 import { Random } from "../tensor/random.ts"
 import type { ResolvedDataConfig } from "./config.ts"
 import type { Dataset } from "./dataset.ts"
@@ -86,7 +87,10 @@ export function callingThreadFiller(dataset: Dataset, spec: TransformSpec): Fill
   }
 }
 
-/** An image that cannot be read is a failure that is returned; a transform that throws is a bug, and throws. */
+/**
+ * An image that cannot be read is a failure that is returned. All other errors are thrown: of a transform, as it has a
+ * bug, and of a machine in trouble, as going on without the image would change what is learned.
+ */
 export async function fillSample(
   sample: SampleTask,
   job: Pick<FillJob, "epoch" | "out">,
@@ -97,7 +101,8 @@ export async function fillSample(
   try {
     image = await read()
   } catch (error) {
-    return { ...sample, reason: error instanceof Error ? error.message : String(error) }
+    if (!(error instanceof InputError)) throw error
+    return { ...sample, reason: error.message }
   }
   write(image, sample, job)
   return undefined

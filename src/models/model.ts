@@ -3,6 +3,7 @@
 import { evaluation } from "../nn/module.ts"
 import { type Backend, backendFor } from "../runtime/backend.ts"
 import { Program } from "../runtime/program.ts"
+import { ProgramCache } from "../runtime/program-cache.ts"
 import { printShape } from "../tensor/dim.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
 import type { NdArray } from "../tensor/ndarray.ts"
@@ -136,7 +137,7 @@ export class Model {
   classes: string[] | undefined
   #network: Network
   #state: StateDict
-  readonly #programs = new Map<string, Promise<Program>>()
+  readonly #programs = new ProgramCache<Program>(PROGRAM_CACHE, (program) => program.dispose())
 
   /** Use {@link createModel}. */
   constructor(network: Network, state: StateDict, backend: Backend, setup: ModelSetup) {
@@ -209,7 +210,7 @@ export class Model {
 
   /** Forgets what was compiled with earlier weights. */
   invalidate(): void {
-    this.#programs.clear()
+    void this.#programs.clear()
   }
 
   /**
@@ -270,33 +271,30 @@ export class Model {
 
   /** Logits. images [N, H, W, C] float32, normalised; result [N, numClasses]. */
   forward(images: NdArray): Promise<NdArray> {
-    return this.#run("logits", images)
+    return this.#runOn("logits", images)
   }
 
   /** The last feature map, before pooling. images [N, H, W, C]. */
   forwardFeatures(images: NdArray): Promise<NdArray> {
-    return this.#run("features", images)
+    return this.#runOn("features", images)
   }
 
   /** Logits from a feature map; with `preLogits` what the classifier reads. */
   async forwardHead(features: NdArray, { preLogits = false }: { preLogits?: boolean } = {}): Promise<NdArray> {
     const [, ...rest] = features.shape
-    const key = `head ${preLogits} ${rest}`
-    const program = await this.#program(key, () => {
+    const trace = () => {
       const x = input("features", ["N", ...rest])
       return { y: this.network.root.forwardHead(x, evaluation, { preLogits }) }
-    })
-    return (await program.run({ features })).y!
+    }
+    return this.#run(`head ${preLogits} ${rest}`, trace, { features })
   }
 
   /** Frees what the device holds. The model can be used again; it is compiled anew then. */
-  async dispose(): Promise<void> {
-    const programs = await Promise.allSettled(this.#programs.values())
-    this.#programs.clear()
-    for (const program of programs) if (program.status === "fulfilled") await program.value.dispose()
+  dispose(): Promise<void> {
+    return this.#programs.clear()
   }
 
-  async #run(output: "logits" | "features", images: NdArray): Promise<NdArray> {
+  async #runOn(output: "logits" | "features", images: NdArray): Promise<NdArray> {
     const { inChannels } = this.config
     const { minimumSize } = this.network.description
     const [count, height, width, channels] = images.shape
@@ -305,22 +303,14 @@ export class Model {
       const expected = `float32 [N, H, W, ${inChannels}] with H and W of at least ${minimumSize}`
       throw new RangeError(`forward: images must be ${expected}, got ${images.dtype} ${printShape(images.shape)}`)
     }
-    const key = `${output} ${height}x${width}`
-    const program = await this.#program(key, () => ({ y: this.network.trace("N", height!, width!)[output] }))
-    return (await program.run({ images })).y!
+    const trace = () => ({ y: this.network.trace("N", height!, width!)[output] })
+    return this.#run(`${output} ${height}x${width}`, trace, { images })
   }
 
-  #program(key: string, trace: () => { y: Tensor }): Promise<Program> {
-    let program = this.#programs.get(key)
-    if (!program) {
-      const { backend, threads } = this
-      program = Program.create(trace(), { name: this.name, backend, threads, constants: this.#state })
-      this.#programs.set(key, program)
-      const [oldest] = this.#programs.keys()
-      // A program that is dropped may still be about to run: the garbage collector frees it.
-      if (this.#programs.size > PROGRAM_CACHE && oldest !== undefined) this.#programs.delete(oldest)
-    }
-    return program
+  async #run(key: string, trace: () => { y: Tensor }, feeds: Record<string, NdArray>): Promise<NdArray> {
+    const { backend, threads, name } = this
+    const create = () => Program.create(trace(), { name, backend, threads, constants: this.#state })
+    return (await this.#programs.use(key, create, (program) => program.run(feeds))).y!
   }
 }
 

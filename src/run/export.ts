@@ -2,6 +2,7 @@
 
 import { compile } from "../compile/compile.ts"
 import type { EncodedModel } from "../compile/onnx/encode.ts"
+import { resolveDataConfig } from "../data/config.ts"
 import type { Model } from "../models/model.ts"
 import { evaluation } from "../nn/module.ts"
 import { type NdArray, ndarray, sizeOf } from "../tensor/ndarray.ts"
@@ -34,11 +35,11 @@ export async function exportOnnx(model: Model, path: string): Promise<ExportResu
 }
 
 function encodeForExport({ name, network, dataConfig, classes = [], weights }: Model): EncodedModel {
-  const { inputSize: size, channels, mean, std, interpolation, cropPct, cropMode } = dataConfig
-  const images = input("images", ["N", channels, size, size])
+  const { height, width, channels, mean, std, interpolation, cropPct, cropMode } = resolveDataConfig(dataConfig)
+  const images = input("images", ["N", channels, height, width])
   const logits = network.root.forward(transpose(images, [0, 2, 3, 1]), evaluation)
   const preprocessing = {
-    inputSize: [channels, size, size],
+    inputSize: [channels, height, width],
     layout: "NCHW",
     mean,
     std,

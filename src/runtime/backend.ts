@@ -6,8 +6,6 @@ import type { NdArray } from "../tensor/ndarray.ts"
 export interface SessionOptions {
   /** Threads for one run. Default: the cores there are. */
   threads?: number
-  /** Directory-free model: write a profile of each run beside this path. */
-  profile?: string
 }
 
 /** One model, ready to run. */

@@ -15,7 +15,6 @@ export interface ProgramOptions {
   constants?: Readonly<Record<string, NdArray>>
   /** Run the passes that make a graph faster. Default true. */
   optimize?: boolean
-  profile?: string
 }
 
 /** Constants from this size on are handed over as they are, not copied into the model. */
@@ -32,7 +31,7 @@ export class Program {
 
   /** Compiles a graph for a backend. */
   static async create(graph: Graph, options: ProgramOptions): Promise<Program> {
-    const { name, backend, threads, constants = {}, optimize, profile } = options
+    const { name, backend, threads, constants = {}, optimize } = options
     const model = compile(graph, {
       name,
       initializers: constants,
@@ -41,7 +40,7 @@ export class Program {
       optimize,
     })
     const inputs = new Map([...graphInputs(graph)].filter(([input]) => constants[input] === undefined))
-    return new Program(await backend.createSession(model, { threads, profile }), inputs)
+    return new Program(await backend.createSession(model, { threads }), inputs)
   }
 
   /**

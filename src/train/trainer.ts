@@ -17,6 +17,7 @@ import {
   type Schedule,
 } from "../optim/index.ts"
 import { Program } from "../runtime/program.ts"
+import { ProgramCache } from "../runtime/program-cache.ts"
 import { printShape } from "../tensor/dim.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
 import { type NdArray, ndarray, zeros } from "../tensor/ndarray.ts"
@@ -50,7 +51,7 @@ export interface TrainerOptions {
   /** Gradients are scaled to at most this norm. Default: none. */
   clipGradNorm?: number
   /** Keep an exponential moving average of the weights; with `warmup` its decay rises as timm's does. */
-  ema?: EmaOptions
+  ema?: Pick<EmaOptions, "decay" | "warmup">
   /** Batches whose gradients are averaged for one update. Default 1. */
   accumulate?: number
   /** Seed of stochastic depth. Default 0. */
@@ -71,13 +72,14 @@ export interface StepResult {
   lr: number
 }
 
-/** A graph for one shape of batch, with the memory that its results go to. */
+/** A graph for one shape of batch. */
 interface StepProgram {
   program: Program
-  outputs: Record<string, NdArray>
-  gradients: Float32Array[]
   dropPaths: readonly DropPathInput[]
 }
+
+/** Graphs that are kept for batches of different shapes. */
+const PROGRAM_CACHE = 4
 
 const lossName = "loss"
 const gradientName = (parameter: string) => `gradient/${parameter}`
@@ -95,8 +97,11 @@ export class Trainer {
   readonly #averages: Float32Array[] | undefined
   readonly #optimizer: Optimizer
   readonly #accumulated: Float32Array[] | undefined
-  readonly #programs = new Map<string, Promise<StepProgram>>()
-  readonly #forwards = new Map<string, Promise<Program>>()
+  /** Where the graphs put their results, whatever the shape of the batch. */
+  readonly #outputs: Record<string, NdArray>
+  readonly #gradients: Float32Array[]
+  readonly #programs = new ProgramCache<StepProgram>(PROGRAM_CACHE, ({ program }) => program.dispose())
+  readonly #forwards = new ProgramCache<Program>(PROGRAM_CACHE, (program) => program.dispose())
   #updates = 0
   #batches = 0
   #lr = 0
@@ -108,6 +113,9 @@ export class Trainer {
     this.#options = options
     this.#names = [...model.network.parameters.keys()]
     this.#parameters = this.#names.map((name) => model.weights[name]!.data as Float32Array)
+    this.#outputs = { [lossName]: zeros([]) }
+    for (const name of this.#names) this.#outputs[gradientName(name)] = zeros(model.weights[name]!.shape)
+    this.#gradients = this.#names.map((name) => this.#outputs[gradientName(name)]!.data as Float32Array)
     const { lr, weightDecay = 0, layerDecay, ...spec } = options.optimizer
     const infos = this.#names.map((name) => ({
       name,
@@ -135,18 +143,17 @@ export class Trainer {
    */
   async step(batch: TrainingBatch & { lr?: number }): Promise<StepResult> {
     const { optimizer, schedule, clipGradNorm, ema, accumulate = 1 } = this.#options
-    const step = await this.#run(batch)
-    const loss = Number(step.outputs[lossName]!.data[0])
-    const batchNorm = gradientNorm(step.gradients)
-    if (!Number.isFinite(loss) || !Number.isFinite(batchNorm)) throw await this.#explain(batch, step, loss)
+    const loss = await this.#run(batch)
+    const batchNorm = gradientNorm(this.#gradients)
+    if (!Number.isFinite(loss) || !Number.isFinite(batchNorm)) throw await this.#explain(batch, loss)
     this.#batches++
     const lr = batch.lr ?? schedule?.(this.#updates) ?? optimizer.lr
     const sums = this.#accumulated
-    if (sums) addInto(sums, step.gradients)
+    if (sums) addInto(sums, this.#gradients)
     const gradNorm = sums ? gradientNorm(sums) / accumulate : batchNorm
     if (this.#batches % accumulate !== 0) return { loss, gradNorm, lr }
     const clip = clipGradNorm ? clipScale(gradNorm, clipGradNorm) : 1
-    this.#optimizer.step(this.#parameters, sums ?? step.gradients, {
+    this.#optimizer.step(this.#parameters, sums ?? this.#gradients, {
       lr,
       clipScale: clip / accumulate,
       ema: ema && {
@@ -163,15 +170,12 @@ export class Trainer {
 
   /** Loss and gradients of one batch, with nothing updated. */
   async gradients(batch: TrainingBatch): Promise<{ loss: number; gradients: Record<string, NdArray> }> {
-    const { outputs } = await this.#run(batch)
+    const loss = await this.#run(batch)
     const copy = (name: string): NdArray => {
-      const { shape, dtype, data } = outputs[gradientName(name)]!
+      const { shape, dtype, data } = this.#outputs[gradientName(name)]!
       return { shape, dtype, data: data.slice() }
     }
-    return {
-      loss: Number(outputs[lossName]!.data[0]),
-      gradients: Object.fromEntries(this.#names.map((name) => [name, copy(name)])),
-    }
+    return { loss, gradients: Object.fromEntries(this.#names.map((name) => [name, copy(name)])) }
   }
 
   /**
@@ -181,15 +185,12 @@ export class Trainer {
   async forward(images: NdArray, { ema = false }: { ema?: boolean } = {}): Promise<NdArray> {
     const { network, backend, threads, name } = this.#model
     const [, height, width] = images.shape as [number, number, number, number]
-    const key = `${height}x${width}`
-    let program = this.#forwards.get(key)
-    if (!program) {
-      program = Program.create({ logits: network.trace("N", height, width).logits }, { name, backend, threads })
-      this.#forwards.set(key, program)
-    }
     const weights = ema ? this.emaWeights : this.#model.weights
     if (!weights) throw new UsageError("this trainer keeps no average: create it with ema: { decay }")
-    return (await (await program).run({ ...weights, images })).logits!
+    const create = () =>
+      Program.create({ logits: network.trace("N", height, width).logits }, { name, backend, threads })
+    const run = (program: Program) => program.run({ ...weights, images })
+    return (await this.#forwards.use(`${height}x${width}`, create, run)).logits!
   }
 
   /** The averaged weights. Throws a UsageError if the trainer keeps none. */
@@ -238,17 +239,21 @@ export class Trainer {
 
   /** Frees the compiled graphs. */
   async dispose(): Promise<void> {
-    const steps = [...this.#programs.values()].map(async (step) => (await step).program)
-    const programs = await Promise.allSettled([...steps, ...this.#forwards.values()])
-    this.#programs.clear()
-    this.#forwards.clear()
-    for (const entry of programs) if (entry.status === "fulfilled") await entry.value.dispose()
+    await Promise.all([this.#programs.clear(), this.#forwards.clear()])
   }
 
-  async #run({ images, targets }: TrainingBatch): Promise<StepProgram> {
-    const step = await this.#programFor(images)
-    await step.program.run(this.#feeds({ images, targets }, step.dropPaths), step.outputs)
-    return step
+  /** Runs forward and backward; the gradients are in `#gradients` then. Gives the loss. */
+  async #run({ images, targets }: TrainingBatch): Promise<number> {
+    const { shape } = images
+    const { inChannels } = this.#model.config
+    if (shape.length !== 4 || shape[3] !== inChannels || shape[0] === 0) {
+      throw new RangeError(`images must be [N, H, W, ${inChannels}] with N of at least 1, got ${printShape(shape)}`)
+    }
+    const create = () => this.#compile(shape as [number, number, number, number])
+    await this.#programs.use(shape.join("x"), create, ({ program, dropPaths }) =>
+      program.run(this.#feeds({ images, targets }, dropPaths), this.#outputs),
+    )
+    return Number(this.#outputs[lossName]!.data[0])
   }
 
   #feeds({ images, targets }: TrainingBatch, dropPaths: readonly DropPathInput[]): Record<string, NdArray> {
@@ -268,20 +273,6 @@ export class Trainer {
     return feeds
   }
 
-  #programFor({ shape }: NdArray): Promise<StepProgram> {
-    const { inChannels } = this.#model.config
-    if (shape.length !== 4 || shape[3] !== inChannels || shape[0] === 0) {
-      throw new RangeError(`images must be [N, H, W, ${inChannels}] with N of at least 1, got ${printShape(shape)}`)
-    }
-    const key = shape.join("x")
-    let program = this.#programs.get(key)
-    if (!program) {
-      program = this.#compile(shape as [number, number, number, number])
-      this.#programs.set(key, program)
-    }
-    return program
-  }
-
   async #compile([batch, height, width]: [number, number, number, number]): Promise<StepProgram> {
     const { network, numClasses, backend, threads, name } = this.#model
     const context = new TrainingContext(batch)
@@ -292,25 +283,22 @@ export class Trainer {
     gradients(loss, wrt).forEach((gradient, i) => {
       graph[gradientName(this.#names[i]!)] = gradient
     })
-    const outputs = Object.fromEntries(
-      Object.entries(graph).map(([output, { shape }]) => [output, zeros(shape as number[])]),
-    )
     return {
       program: await Program.create(graph, { name: `${name} training step`, backend, threads }),
-      outputs,
-      gradients: this.#names.map((parameter) => outputs[gradientName(parameter)]!.data as Float32Array),
       dropPaths: context.dropPaths,
     }
   }
 
   /** Finds where a value that is not finite came from. */
-  async #explain(batch: TrainingBatch, step: StepProgram, loss: number): Promise<NonFiniteError> {
-    const feeds = this.#feeds(batch, step.dropPaths)
+  async #explain(batch: TrainingBatch, loss: number): Promise<NonFiniteError> {
     const { network, backend, threads } = this.#model
     const [count, height, width] = batch.images.shape as [number, number, number]
-    const { logits } = network.trace(count, height, width, new TrainingContext(count))
-    const found = await findNonFinite(logits, feeds, { backend, threads })
-    const inGradients = this.#names.find((_, i) => step.gradients[i]!.some((value) => !Number.isFinite(value)))
+    const context = new TrainingContext(count)
+    const { logits } = network.trace(count, height, width, context)
+    const feeds = this.#feeds(batch, context.dropPaths)
+    // The search needs memory for all intermediate values: without it, what is known already must do.
+    const found = await findNonFinite(logits, feeds, { backend, threads }).catch(() => undefined)
+    const inGradients = this.#names.find((_, i) => this.#gradients[i]!.some((value) => !Number.isFinite(value)))
     const first = found ?? (inGradients === undefined ? "the loss" : `the gradient of ${inGradients}`)
     return new NonFiniteError(loss, first, this.#updates)
   }

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest"
 import { randomArray } from "../../../test/support/arrays.ts"
 import { checkPass, checkPassOn, countOps } from "../../../test/support/check-pass.ts"
+import { evaluate } from "../../tensor/evaluate.ts"
 import { topologicalOrder } from "../../tensor/graph.ts"
 import { ndarray } from "../../tensor/ndarray.ts"
 import { add, erf, exp, layerNorm, mul, slice, sub, sum } from "../../tensor/ops/index.ts"
-import { constant, constantOp, input, type Tensor } from "../../tensor/tensor.ts"
+import { constant, constantOp, defineOp, input, type Tensor } from "../../tensor/tensor.ts"
 import { mergeCommonSubexpressions } from "./common-subexpressions.ts"
 
 const x = input("x", [2, 3])
@@ -60,4 +61,19 @@ test("merges operators with several outputs", () => {
   expect(countOps(merged)).toEqual({ layerNorm: 1, add: 1 })
   const other = { y: add(first, layerNorm(x, ...weights, 1e-5)) }
   expect(countOps(checkPassOn(mergeCommonSubexpressions, other, values)).layerNorm).toBe(2)
+})
+
+test("keeps two operators apart that have the same name", () => {
+  const define = (factor: number) =>
+    defineOp<Record<never, never>>({
+      name: "twin",
+      shape: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
+      reference: ([x], _, [y]) => {
+        y!.data[0] = factor * Number(x!.data[0])
+      },
+    })
+  const one = input("one", [1])
+  const merged = mergeCommonSubexpressions({ double: define(2)([one], {}), triple: define(3)([one], {}) })
+  const { double, triple } = evaluate(merged, { one: ndarray([1]) })
+  expect([double!.data[0], triple!.data[0]]).toEqual([2, 3])
 })

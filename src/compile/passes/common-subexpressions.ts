@@ -5,9 +5,10 @@ import { type Node, scalarValue, type Tensor } from "../../tensor/tensor.ts"
 
 /** Merges nodes that apply the same operator with the same attributes to the same tensors. */
 export function mergeCommonSubexpressions(graph: Graph): Graph {
-  const numbers = new Map<Tensor, number>()
+  // Operators are told apart as objects: two may have one name.
+  const numbers = new Map<object, number>()
   const seen = new Map<string, readonly Tensor[]>()
-  const numberOf = (x: Tensor): number => {
+  const numberOf = (x: object): number => {
     let number = numbers.get(x)
     if (number === undefined) {
       number = numbers.size
@@ -16,7 +17,7 @@ export function mergeCommonSubexpressions(graph: Graph): Graph {
     return number
   }
   return rewrite(graph, (node, inputs) => {
-    const key = keyOf(node, inputs.map(numberOf))
+    const key = keyOf(node, numberOf(node.op), inputs.map(numberOf))
     if (key === undefined) return undefined
     const known = seen.get(key)
     if (known) return known
@@ -26,11 +27,12 @@ export function mergeCommonSubexpressions(graph: Graph): Graph {
   })
 }
 
-function keyOf(node: Node, inputs: readonly number[]): string | undefined {
+function keyOf(node: Node, operator: number, inputs: readonly number[]): string | undefined {
   if (isLeaf(node)) {
     const [x] = node.outputs
     const value = scalarValue(x!)
     return value === undefined ? undefined : `${x!.dtype} ${Object.is(value, -0) ? "-0" : value}`
   }
-  return `${node.op.name}(${inputs.join(",")})${JSON.stringify(node.attributes)}`
+  const attributes = JSON.stringify(node.attributes, (_, value) => (Object.is(value, -0) ? "-0" : value))
+  return `${operator}(${inputs.join(",")})${attributes}`
 }

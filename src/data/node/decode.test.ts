@@ -74,6 +74,15 @@ test("a missing file, a folder, and formats that are not decoded are named", asy
   await expect(decodeImage(bytesOf("\x01\x02\x03"))).rejects.toThrow("no JPEG, PNG, WebP")
 })
 
+test("a disk that fails and a mistake in a call are not taken for a bad image", async () => {
+  for (const source of [...(process.platform === "linux" ? ["/proc/self/mem"] : []), 7 as never]) {
+    const error = await decodeImage(source).catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(Error)
+    expect(error).not.toBeInstanceOf(InputError)
+    expect((error as Error).message).toMatch(/^cannot read image( \/proc\/self\/mem: EIO: i\/o error|: )/)
+  }
+})
+
 test("a file that is cut or changed anywhere gives a picture or an InputError, nothing else", async () => {
   const small = cases.filter(({ file }) => /17x23|1x1/.test(file))
   const files = await Promise.all(small.map(({ file }) => readFile(goldenPath("images", file))))

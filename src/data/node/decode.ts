@@ -32,7 +32,8 @@ export const pixelLimit = 178_956_970
  * formula.
  *
  * Throws an InputError that names the file and says what is wrong with it: not there, not an image, cut short, damaged,
- * or of more than {@link pixelLimit} pixels.
+ * or of more than {@link pixelLimit} pixels. Trouble of the machine, such as too many open files or no memory, says
+ * nothing about the image, and is any other Error.
  *
  * @param source path of a file, or its content
  */
@@ -42,7 +43,9 @@ export async function decodeImage(source: string | Uint8Array, options: DecodeOp
     const bytes = typeof source === "string" ? await readFile(source) : source
     return await decodeBytes(bytes, options.orient ?? true)
   } catch (error) {
-    throw new InputError(`cannot read ${name}: ${reasonOf(error)}`, { cause: error })
+    const fault = imageFault(error)
+    if (fault !== undefined) throw new InputError(`cannot read ${name}: ${fault}`, { cause: error })
+    throw new Error(`cannot read ${name}: ${(error as Error).message}`, { cause: error })
   }
 }
 
@@ -64,7 +67,7 @@ async function decodeBytes(bytes: Uint8Array, orient: boolean): Promise<Image> {
 async function decodeWithSharp(bytes: Uint8Array, format: ImageFormat, orient: boolean): Promise<Image> {
   const gif = format === "gif" ? opaqueGif(bytes) : undefined
   const input = gif?.bytes ?? bytes
-  const metadata = await open(input).metadata()
+  const metadata = await decoded(open(input).metadata())
   checkPixels(metadata.width, metadata.height)
   const pipeline = open(input)
   if (orient || format === "tiff") pipeline.autoOrient()
@@ -106,14 +109,14 @@ interface Pixels<Samples extends Uint8Array | Uint16Array> {
 async function readSamples8(pipeline: Sharp, { space }: Metadata): Promise<Pixels<Uint8Array>> {
   // Without this, libvips would turn CMYK into sRGB by a colour profile.
   if (space === "cmyk") pipeline.pipelineColourspace("cmyk").toColourspace("cmyk")
-  const { data, info } = await pipeline.raw().toBuffer({ resolveWithObject: true })
+  const { data, info } = await decoded(pipeline.raw().toBuffer({ resolveWithObject: true }))
   const samples = new Uint8Array(data.buffer, data.byteOffset, data.length)
   return { width: info.width, height: info.height, channels: info.channels, samples }
 }
 
 async function readSamples16(pipeline: Sharp, { space }: Metadata): Promise<Pixels<Uint16Array>> {
   pipeline.pipelineColourspace(space).toColourspace(space)
-  const { data, info } = await pipeline.raw({ depth: "ushort" }).toBuffer({ resolveWithObject: true })
+  const { data, info } = await decoded(pipeline.raw({ depth: "ushort" }).toBuffer({ resolveWithObject: true }))
   const samples = new Uint16Array(data.buffer, data.byteOffset, data.length / 2)
   return { width: info.width, height: info.height, channels: info.channels, samples }
 }
@@ -150,17 +153,30 @@ function cmykToRgb({ width, height, samples }: Pixels<Uint8Array>): Image {
   return image
 }
 
-const fileErrors: Record<string, string> = {
+/** What libvips complains of, in one line and without the names of its functions, is the file's fault. */
+async function decoded<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    const { message } = error as Error
+    if (/out of memory|insufficient memory/i.test(message)) throw error
+    const detail = message.split("\n")[0]!.replace("Input buffer has corrupt header: ", "")
+    throw new InputError(`it is cut short or damaged (${detail})`, { cause: error })
+  }
+}
+
+/** The errors of the file system that tell about one file, whenever it is read. */
+const fileFaults: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
+  ENOTDIR: "there is no such file",
+  ELOOP: "it is a link that leads to itself",
   EISDIR: "it is a folder",
   EACCES: "permission is denied",
 }
 
-/** One line about what went wrong, without the names of functions in libraries. */
-function reasonOf(error: unknown): string {
+/** What is wrong with the image itself, or undefined where the error has another cause. */
+function imageFault(error: unknown): string | undefined {
   if (error instanceof InputError) return error.message
-  const { code, message } = error as NodeJS.ErrnoException
-  if (code) return fileErrors[code] ?? message
-  const detail = message.split("\n")[0]!.replace("Input buffer has corrupt header: ", "")
-  return `it is cut short or damaged (${detail})`
+  const { code } = error as NodeJS.ErrnoException
+  return code === undefined ? undefined : fileFaults[code]
 }

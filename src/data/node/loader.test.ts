@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { copyFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
+import { copyFileSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, onTestFinished, test } from "vitest"
 import { imageFolder, temporaryFolder } from "../../../test/data/image-folder.ts"
@@ -173,6 +173,19 @@ test("strict stops at the first image that cannot be read, and names it", async 
   expect(seen).toEqual([0, 1, 2, 3])
   expect((await collect(loader.epoch(0, { limit: 1 })))[0]!.indices).toEqual([0, 1, 2, 3])
 })
+
+// Linux has a file whose reading fails as it does on a broken disk.
+test.runIf(process.platform === "linux").each([0, 2])(
+  "trouble of the machine ends the epoch instead of leaving the image out, with %i workers",
+  async (workers) => {
+    const dataset = await pictures(12)
+    rmSync(dataset.source(6))
+    symlinkSync("/proc/self/mem", dataset.source(6))
+    const loader = openLoader(dataset, { ...train, workers })
+    await expect(collect(loader.epoch(0))).rejects.toThrow(`cannot read image ${dataset.source(6)}: EIO: i/o error`)
+    expect(loader.skipped).toEqual([])
+  },
+)
 
 test.each([0, 2])("no readable image at all is an error, with %i workers", async (workers) => {
   const dataset = await pictures(5)

@@ -15,7 +15,7 @@ export interface SharedJob extends FillJob {
 export interface JobReport {
   id: number
   failures: FillFailure[]
-  /** The job failed by more than an image that cannot be read. */
+  /** What made the job fail; an image that cannot be read does not. */
   error?: Error
 }
 

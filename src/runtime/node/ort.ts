@@ -32,7 +32,6 @@ async function createOrtSession(
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
     externalData: Object.entries(external).map(([path, data]) => ({ path, data })),
-    ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
     extra: {
       // Threads that spin while they wait slow a step several times when another process wants the cores.
       session: { intra_op: { allow_spinning: "0" } },

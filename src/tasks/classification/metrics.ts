@@ -2,14 +2,14 @@
 
 import type { NdArray } from "../../tensor/ndarray.ts"
 
-/** How one class fares. Where nothing is counted (no sample, no guess) a share is 0. */
+/** How one class fares. A share is NaN where there is nothing to divide by: no guess, no sample. JSON has null then. */
 export interface ClassMetrics {
   name: string
   /** Share of the guesses of this class that are right. */
   precision: number
   /** Share of the samples of this class that are found. */
   recall: number
-  /** Harmonic mean of both. */
+  /** Harmonic mean of both; NaN only if the class has neither guesses nor samples. */
   f1: number
   /** Samples of this class. */
   support: number
@@ -18,7 +18,7 @@ export interface ClassMetrics {
 export interface ClassificationResult {
   /** Mean cross-entropy. */
   loss: number
-  /** Share of samples whose class is the first guess. */
+  /** Share of samples whose class is the first guess. A logit of NaN is no guess. */
   top1: number
   /** Share of samples whose class is among the first five guesses. */
   top5: number
@@ -45,6 +45,7 @@ export interface SampleOutcome {
 export class ClassificationMetrics {
   readonly outcomes: SampleOutcome[] = []
   readonly #classes: readonly string[]
+  #top1 = 0
   #top5 = 0
 
   constructor(classes: readonly string[]) {
@@ -58,7 +59,9 @@ export class ClassificationMetrics {
       const row = (logits.data as Float32Array).subarray(n * classes, (n + 1) * classes)
       const predicted = argMax(row)
       const logSum = logSumExp(row, row[predicted]!)
-      if (rankOf(row, label) < 5) this.#top5++
+      const rank = rankOf(row, label)
+      if (rank < 1) this.#top1++
+      if (rank < 5) this.#top5++
       const probability = Math.exp(row[predicted]! - logSum)
       this.outcomes.push({ index: indices[n]!, label, predicted, probability, loss: logSum - row[label]! })
     })
@@ -73,11 +76,10 @@ export class ClassificationMetrics {
       confusion[outcome.label]![outcome.predicted]!++
       loss += outcome.loss
     }
-    const hits = confusion.reduce((sum, row, label) => sum + row[label]!, 0)
     const count = outcomes.length
     return {
       loss: share(loss, count),
-      top1: share(hits, count),
+      top1: share(this.#top1, count),
       top5: share(this.#top5, count),
       count,
       classes,
@@ -108,7 +110,7 @@ function classMetrics(name: string, label: number, confusion: readonly number[][
   }
 }
 
-const share = (part: number, whole: number) => (whole === 0 ? 0 : part / whole)
+const share = (part: number, whole: number) => (whole === 0 ? Number.NaN : part / whole)
 
 /** Index of the largest value, the first of equals. */
 export function argMax(values: ArrayLike<number>): number {
@@ -117,8 +119,9 @@ export function argMax(values: ArrayLike<number>): number {
   return best
 }
 
-/** Number of classes that are guessed before `label`; of equals the first comes first. */
+/** Number of classes that are guessed before `label`; of equals the first comes first. A logit of NaN is no guess. */
 function rankOf(row: Float32Array, label: number): number {
+  if (Number.isNaN(row[label])) return Number.POSITIVE_INFINITY
   let rank = 0
   for (let k = 0; k < row.length; k++) if (row[k]! > row[label]! || (row[k] === row[label] && k < label)) rank++
   return rank
