@@ -32,8 +32,25 @@ export type { Image } from "./data/image.ts"
 export { decodeImage } from "./data/node/decode.ts"
 export { resize } from "./data/resample.ts"
 export { evalTransform } from "./data/transform.ts"
-export { listModels, type Model, type ModelInfo } from "./models/model.ts"
+export { type LoadResult, listModels, type Model, type ModelInfo } from "./models/model.ts"
 export type { LayerSummary, StateDict } from "./models/network.ts"
+export {
+  type AdamWOptions,
+  type CosineOptions,
+  cosineSchedule,
+  type EmaOptions,
+  type MultiStepOptions,
+  multiStepSchedule,
+  type OptimizerSpec,
+  type PolyOptions,
+  polySchedule,
+  type Schedule,
+  type SgdOptions,
+  type StepScheduleOptions,
+  stepSchedule,
+  type TanhOptions,
+  tanhSchedule,
+} from "./optim/index.ts"
 export { type LoadRunOptions, loadRun } from "./run/checkpoint.ts"
 export { type EvaluateOptions, type Evaluation, evaluate } from "./run/evaluate.ts"
 export { type ExportResult, exportOnnx } from "./run/export.ts"
@@ -46,6 +63,8 @@ export type { TrainOptions } from "./train/options.ts"
 export type { EpochRecord } from "./train/record.ts"
 export {
   createTrainer,
+  type LossOptions,
+  type OptimizerOptions,
   type StepResult,
   type Trainer,
   type TrainerOptions,

@@ -24,7 +24,7 @@ const readme = readFileSync(join(root, "README.md"), "utf8")
 const blocks = readBlocks(readme)
 
 /** Commands that are not run here: `.ci/run` and package.test.ts run them, or what they consist of. */
-const runElsewhere = ["npm ci && npm start", "npm ci && npm test", "npm install convnext"]
+const runElsewhere = ["npm ci && npm start", "npm ci && npm test", "npm install --ignore-scripts convnext"]
 
 /** How a block is tried, by its language. A block in another one fails. */
 const runners: Record<string, (block: Block) => Promise<void>> = {

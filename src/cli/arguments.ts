@@ -1,7 +1,7 @@
 /** From a command line to values, without a look at whether the values are right: that is `checkOptions`' work. */
 
-import { UsageError } from "../tensor/errors.ts"
-import { describeValue, type OptionField, suggestion, toCamel, toKebab } from "../train/option-fields.ts"
+import { suggestion, UsageError } from "../tensor/errors.ts"
+import { describeValue, type OptionField, toCamel, toKebab } from "../train/option-fields.ts"
 
 export interface ArgumentRules {
   /** Name of the command, for messages. */

@@ -1,12 +1,13 @@
 /** Options from a YAML file, under the names of the flags or in camelCase. */
 
 import { readFile } from "node:fs/promises"
-import { InputError, UsageError } from "../tensor/errors.ts"
-import { type OptionField, suggestion, toCamel, toKebab } from "../train/option-fields.ts"
+import { InputError, suggestion, UsageError } from "../tensor/errors.ts"
+import { type OptionField, toCamel, toKebab } from "../train/option-fields.ts"
 
 /**
  * The options in file `path`, by name in camelCase. A key without a value counts as not given.
- * @throws InputError if the file cannot be read or is not a YAML map of options.
+ * @throws InputError if the file cannot be read or is not a YAML map of options, or is of a run whose model
+ * no options can make.
  * @throws UsageError for a key that is no option, with the nearest one.
  */
 export async function readConfig(
@@ -14,9 +15,16 @@ export async function readConfig(
   fields: Readonly<Record<string, OptionField>>,
 ): Promise<Record<string, unknown>> {
   const { parse, YAMLParseError } = await import("yaml")
+  const { isModelGiven } = await import("../run/config.ts")
   let content: unknown
   try {
-    content = parse(await readFile(path, "utf8"))
+    const text = await readFile(path, "utf8")
+    if (isModelGiven(text)) {
+      throw new InputError(
+        `${path} is of a run whose model was given by a program: options cannot make it. Run that program again, or go on with the run by --resume`,
+      )
+    }
+    content = parse(text)
   } catch (error) {
     if (error instanceof YAMLParseError) throw new InputError(`${path} is not YAML: ${error.message.split("\n")[0]}`)
     if ((error as NodeJS.ErrnoException).code === "EISDIR") throw new InputError(`${path} is a folder, not a YAML file`)

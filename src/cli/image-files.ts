@@ -1,12 +1,11 @@
 /** The image files that a person means by files, folders and patterns. */
 
 import { readdir, stat } from "node:fs/promises"
-import { extname, join, relative, sep } from "node:path"
+import { join, relative, sep } from "node:path"
+import { hasImageExtension, imageExtensions } from "../data/format.ts"
 import { sortNatural } from "../data/natural-order.ts"
 import { InputError } from "../tensor/errors.ts"
 import { globToRegExp, isGlob } from "./glob.ts"
-
-const imageExtensions = new Set([".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".avif", ".bmp"])
 
 /**
  * Files stay as they are (also those that do not exist: reading them says so), folders become the images below them,
@@ -26,9 +25,9 @@ export async function expandImageFiles(inputs: readonly string[]): Promise<strin
 
 async function imagesBelow(folder: string): Promise<string[]> {
   const files = await filesBelow(folder)
-  const images = files.filter((file) => imageExtensions.has(extname(file).toLowerCase()))
+  const images = files.filter(hasImageExtension)
   if (images.length === 0) {
-    throw new InputError(`there are no images in ${folder}; known are ${[...imageExtensions].join(" ")}`)
+    throw new InputError(`there are no images in ${folder}; known are ${imageExtensions.join(" ")}`)
   }
   return images
 }

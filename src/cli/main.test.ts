@@ -57,7 +57,7 @@ describe("a wrong call ends with 2 and one line on stderr", () => {
     [["eval", "runs/a"], "DATA is missing"],
     [["predict", "runs/a"], "FILE is missing"],
     [["help", "trian"], "did you mean train?"],
-    [["models", "convnxt_tiny"], "no model matches convnxt_tiny; near are convnext_tiny"],
+    [["models", "convnxt_tiny"], "no model matches convnxt_tiny, did you mean convnext_tiny?"],
     [["predict", "convnext_tinny", "a.jpg"], "no model named convnext_tinny, did you mean convnext_tiny?"],
     [["export", "convnext_tiny"], "convnext_tiny has no trained weights"],
   ])("%j", async (argv, message) => {
@@ -72,7 +72,7 @@ test("models are a table, or JSON with exact numbers", async () => {
   const { code, stdout } = await convnext("models", "convnext_t*")
   expect(code).toBe(0)
   expect(stdout).toMatch(/^model +family +parameters +MACs +input size\n/)
-  expect(stdout).toMatch(/^convnext_tiny +convnext +28\.6M +4\.5G +224$/m)
+  expect(stdout).toMatch(/^convnext_tiny +convnext +28\.6M +4\.46G +224$/m)
   const models = JSON.parse((await convnext("models", "--json")).stdout)
   expect(models).toContainEqual(
     expect.objectContaining({ name: "convnext_tiny", family: "convnext", parameters: 28_589_128, inputSize: 224 }),

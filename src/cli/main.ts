@@ -1,7 +1,7 @@
 /** The `convnext` program: finds the command, runs it, turns errors into one line and an exit code. */
 
 import { packageVersion } from "../run/version.ts"
-import { nearestNames, UsageError } from "../tensor/errors.ts"
+import { suggestion, UsageError } from "../tensor/errors.ts"
 import { commands } from "./commands/index.ts"
 import { describeFailure } from "./failure.ts"
 
@@ -31,10 +31,7 @@ async function dispatch([first, ...rest]: readonly string[]): Promise<number> {
   if (!entry) {
     const kind = name.startsWith("-") ? "option" : "command"
     const known = kind === "option" ? ["--help", "--version"] : commands.map((command) => command.name)
-    const [nearest] = nearestNames(name, known)
-    throw new UsageError(
-      nearest ? `unknown ${kind} ${name}, did you mean ${nearest}?` : `unknown ${kind} ${name}; see convnext --help`,
-    )
+    throw new UsageError(`unknown ${kind} ${name}${suggestion(name, known) || "; see convnext --help"}`)
   }
   const { runCommand } = await import("./run-command.ts")
   return runCommand(entry, argv)

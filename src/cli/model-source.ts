@@ -1,10 +1,11 @@
 /** The model that a person means: the folder of a run, or the name of a model with weights from a file. */
 
 import { stat } from "node:fs/promises"
+import { dirname } from "node:path"
 import { z } from "zod"
 import type { Model } from "../models/model.ts"
-import { InputError, UsageError } from "../tensor/errors.ts"
-import { suggestion } from "../train/option-fields.ts"
+import { runPaths } from "../run/folder.ts"
+import { InputError, suggestion, UsageError } from "../tensor/errors.ts"
 import type { Library } from "./library.ts"
 
 /** Options of every command that works with a trained model. */
@@ -18,7 +19,7 @@ export const modelOptions = {
     .min(1)
     .optional()
     .meta({ placeholder: "FILE", description: "Weights for a model given by name: a safetensors file" }),
-  checkpoint: z.enum(["best", "last"]).default("best").describe("Which checkpoint of the run to use"),
+  checkpoint: z.enum(["best", "last"]).optional().describe("Which checkpoint of the run to use, best by default"),
   device: z.enum(["auto", "cpu"]).default("auto").describe("Where the model runs"),
   threads: z.int().min(1).max(1024).optional().describe("Threads for the model; by default one for each core"),
 }
@@ -28,24 +29,43 @@ export interface ModelSource {
   device?: string
   threads?: number
   weights?: string
-  checkpoint: "best" | "last"
+  checkpoint?: "best" | "last"
+}
+
+/** The folder of the run that `model` belongs to, if it belongs to one. */
+export async function runOf(model: string): Promise<string | undefined> {
+  const folder = model.endsWith(".safetensors") ? dirname(model) : model
+  const config = await stat(runPaths(folder).config).catch(() => undefined)
+  return config && folder
 }
 
 /**
  * Loads the model that `source` means.
- * @throws UsageError for an unknown model (with the nearest names) or one without weights.
+ * @throws UsageError for an unknown model (with the nearest names), one without weights, or an option that does not
+ * go with what `model` is.
  * @throws InputError for a folder that is not there.
  */
 export async function openModel(library: Library, source: ModelSource): Promise<Model> {
   const { model, weights, checkpoint, device, threads } = source
-  if ((await isFolder(model)) || model.endsWith(".safetensors"))
+  const isFile = model.endsWith(".safetensors")
+  if (isFile || (await isFolder(model))) {
+    if (weights !== undefined) {
+      throw new UsageError(`--weights goes with the name of a model: ${model} has weights of its own`)
+    }
+    if (isFile && checkpoint !== undefined) {
+      throw new UsageError(`--checkpoint goes with the folder of a run: ${model} is a checkpoint itself`)
+    }
     return library.loadRun(model, { device, threads, checkpoint })
+  }
   const known = library.listModels().map(({ name }) => name)
-  if (!known.includes(model.split(".")[0]!)) {
+  if (!known.includes(model)) {
     if (/[\\/]/.test(model)) throw new InputError(`there is no run folder ${model}; \`convnext train\` makes one`)
     throw new UsageError(
       `there is no run folder and no model named ${model}${suggestion(model, known) || "; see convnext models"}`,
     )
+  }
+  if (checkpoint !== undefined) {
+    throw new UsageError(`--checkpoint goes with the folder of a run: ${model} is the name of a model`)
   }
   if (weights === undefined) {
     throw new UsageError(`${model} has no trained weights: give the folder of a run instead, or add --weights FILE`)

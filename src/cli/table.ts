@@ -1,4 +1,6 @@
-/** Tables in plain text. */
+/** Tables and numbers in plain text. */
+
+import * as format from "../report/format.ts"
 
 export interface Column {
   header: string
@@ -16,27 +18,22 @@ export function formatTable(columns: readonly Column[], rows: readonly (readonly
   return [columns.map(({ header }) => header), ...rows].map(line).join("\n")
 }
 
-/** A share as a percentage: 0.8123 -> "81.2%". */
+/** A share as a percentage: 0.8123 is "81.2%". */
 export function formatPercent(share: number): string {
-  return `${(100 * share).toFixed(1)}%`
+  return forTerminal(format.formatPercent(share), "")
 }
 
-/** A count in three or four digits: 28589128 -> "28.6M". */
+/** Three digits and a decimal prefix: 28589128 is "28.6M". */
 export function formatCount(count: number): string {
-  if (count < 1000) return String(count)
-  const units = ["k", "M", "G", "T"]
-  const power = Math.min(Math.floor(Math.log10(count) / 3), units.length)
-  const scaled = (count / 1000 ** power).toFixed(1)
-  // 999,950 is 1000.0k after rounding: it belongs to the next unit.
-  if (scaled === "1000.0" && power < units.length) return `1.0${units[power]}`
-  return `${scaled}${units[power - 1]}`
+  return forTerminal(format.formatCount(count), "")
 }
 
-/** Seconds as people say them: "8 s", "3 min 20 s", "2 h 5 min". */
+/** The two largest units of a duration: "7.6 s", "3 min 20 s", "2 h 5 min". */
 export function formatDuration(seconds: number): string {
-  const whole = Math.round(seconds)
-  if (whole < 60) return `${whole} s`
-  const minutes = Math.floor(whole / 60)
-  if (minutes < 60) return `${minutes} min ${whole % 60} s`
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+  return forTerminal(format.formatDuration(seconds), " ")
+}
+
+/** Terminals show thin spaces and long dashes badly, or not at all, and nobody can type them into a search. */
+function forTerminal(text: string, space: string): string {
+  return text.replaceAll(format.thin, space).replace(format.dash, "-")
 }

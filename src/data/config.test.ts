@@ -4,6 +4,7 @@ import type { Filter } from "./resample.ts"
 
 test("the defaults are timm's", () => {
   expect(resolveDataConfig()).toEqual({
+    inputSize: [224, 224],
     height: 224,
     width: 224,
     channels: 3,
@@ -44,8 +45,8 @@ test.each<[string, DataConfig]>([
   ["mean", { mean: [0.5, 0.5] }],
   ["mean", { mean: Number.NaN }],
   ["std must be above 0", { std: [0.2, 0, 0.2] }],
-  ['"lancos"; did you mean lanczos\\?', { interpolation: "lancos" as Filter }],
-  ['"centre"; did you mean center\\?', { cropMode: "centre" as CropMode }],
+  ['"lancos", did you mean lanczos\\?', { interpolation: "lancos" as Filter }],
+  ['"centre", did you mean center\\?', { cropMode: "centre" as CropMode }],
 ])("a wrong value is named: %s", (message, config) => {
   expect(() => resolveDataConfig(config)).toThrow(new RegExp(message))
 })

@@ -1,6 +1,6 @@
 /** What preprocessing must know of a model: sizes, colours and the crop of evaluation, in timm's names. */
 
-import { nearestNames, UsageError } from "../tensor/errors.ts"
+import { suggestion, UsageError } from "../tensor/errors.ts"
 import { type Filter, filterNames } from "./resample.ts"
 
 /**
@@ -102,7 +102,6 @@ function perChannel(field: string, given: number | readonly number[], channels: 
 
 function checkName(field: string, name: string, known: readonly string[]): void {
   if (known.includes(name)) return
-  const near = nearestNames(name, known)[0]
-  const hint = near ? `; did you mean ${near}?` : "."
+  const hint = suggestion(name, known) || "."
   throw new UsageError(`unknown ${field} "${name}"${hint} It is one of ${known.join(", ")}`)
 }

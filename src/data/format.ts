@@ -3,6 +3,18 @@
 /** The formats that can be decoded. */
 export type ImageFormat = "jpeg" | "png" | "gif" | "webp" | "tiff" | "bmp" | "avif"
 
+/** Endings of the names of image files, in lower case. */
+export const imageExtensions: readonly string[] = [
+  ...[".jpg", ".jpeg", ".png", ".webp", ".gif"],
+  ...[".tif", ".tiff", ".avif", ".bmp"],
+]
+
+/** Whether a file is an image by its name, in upper or lower case. */
+export function hasImageExtension(name: string): boolean {
+  const folded = name.toLowerCase()
+  return imageExtensions.some((extension) => folded.endsWith(extension))
+}
+
 /** The format of a file's content, or undefined if it is none that can be decoded. */
 export function imageFormat(bytes: Uint8Array): ImageFormat | undefined {
   const start = latin1(bytes, 0, 16)

@@ -7,7 +7,7 @@
  * is the sum of the source samples weighted by f((j + 0.5 - centre) / max(scale, 1)), the weights divided by their sum.
  */
 
-import { nearestNames, UsageError } from "../tensor/errors.ts"
+import { isCount, suggestion, UsageError } from "../tensor/errors.ts"
 import { createImage, crop, type Image, type Region } from "./image.ts"
 
 interface Kernel {
@@ -264,11 +264,10 @@ function sinc(x: number): number {
 
 function checkOptions(image: Image, { width, height, filter, box, window }: ResizeOptions): void {
   if (!filterNames.includes(filter)) {
-    const near = nearestNames(filter, filterNames)[0]
-    const hint = near ? `; did you mean ${near}?` : "."
+    const hint = suggestion(filter, filterNames) || "."
     throw new UsageError(`resize: unknown filter "${filter}"${hint} The filters are ${filterNames.join(", ")}`)
   }
-  if (!(isPositiveInteger(width) && isPositiveInteger(height))) {
+  if (!(isCount(width) && isCount(height))) {
     throw new UsageError(`resize: width and height must be positive whole numbers, got ${width} x ${height}`)
   }
   if (box && !isInside(box, image.width, image.height)) {
@@ -287,8 +286,4 @@ function checkOptions(image: Image, { width, height, filter, box, window }: Resi
 function isInside(corners: NonNullable<ResizeOptions["box"]>, width: number, height: number): boolean {
   const [left, top, right, bottom] = corners
   return left >= 0 && top >= 0 && left < right && top < bottom && right <= width && bottom <= height
-}
-
-function isPositiveInteger(value: number): boolean {
-  return Number.isInteger(value) && value > 0
 }

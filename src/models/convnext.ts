@@ -7,9 +7,10 @@
 import { constantValue, truncatedNormal } from "../nn/initializers.ts"
 import { Conv2d, dropPath, dropPathRates, LayerNorm, Linear } from "../nn/layers.ts"
 import { type Context, chain, Module, Parameter } from "../nn/module.ts"
+import { checkCount, isCount } from "../tensor/errors.ts"
 import { add, gelu, mean, mul } from "../tensor/ops/index.ts"
 import type { Tensor } from "../tensor/tensor.ts"
-import { check, type ImageModel, isCount, type ModelFamily, type Preprocessing } from "./family.ts"
+import { check, type ImageModel, type ModelFamily, type Preprocessing } from "./family.ts"
 
 export interface ConvNeXtConfig {
   /** Blocks of each stage. */
@@ -198,16 +199,22 @@ export const convnext: ModelFamily<ConvNeXtConfig> = {
       check(Array.isArray(list), `${field} must be a list of whole numbers, got ${list}`)
     }
     const stages = depths.length
-    check(stages > 0 && depths.every(isCount), `depths must be whole numbers of at least 1, got [${depths}]`)
-    check(dims.every(isCount), `dims must be whole numbers of at least 1, got [${dims}]`)
+    check(
+      stages > 0 && depths.every((depth) => isCount(depth)),
+      `depths must be whole numbers of at least 1, got [${depths}]`,
+    )
+    check(
+      dims.every((dim) => isCount(dim)),
+      `dims must be whole numbers of at least 1, got [${dims}]`,
+    )
     check(dims.length === stages, `depths and dims must be equally long, got [${depths}] and [${dims}]`)
     check(
-      kernels.every((k) => isCount(k) && k % 2 === 1),
+      kernels.every((size) => isCount(size) && size % 2 === 1),
       `kernelSizes must be odd, got [${kernels}]`,
     )
     const perStage = typeof kernelSizes === "number" || kernels.length === stages
     check(perStage, `kernelSizes must be one number or one for each of ${stages} stages, got [${kernels}]`)
-    check(isCount(config.patchSize), `patchSize must be a whole number of at least 1, got ${config.patchSize}`)
+    checkCount("patchSize", config.patchSize)
     check(
       lsInitValue === null || Number.isFinite(lsInitValue),
       `lsInitValue must be a number or null, got ${lsInitValue}`,

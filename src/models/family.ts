@@ -63,6 +63,3 @@ export interface ModelFamily<C extends BaseConfig> {
 export function check(condition: boolean, message: string): void {
   if (!condition) throw new UsageError(message)
 }
-
-/** A whole number of at least 1. */
-export const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1

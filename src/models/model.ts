@@ -5,10 +5,11 @@ import { type Backend, backendFor } from "../runtime/backend.ts"
 import { Program } from "../runtime/program.ts"
 import { ProgramCache } from "../runtime/program-cache.ts"
 import { printShape } from "../tensor/dim.ts"
-import { InputError, UsageError } from "../tensor/errors.ts"
-import type { NdArray } from "../tensor/ndarray.ts"
+import { checkCount, InputError, UsageError } from "../tensor/errors.ts"
+import { bfloat16ToFloat32, float16ToFloat32 } from "../tensor/float16.ts"
+import type { NdArray, TypedArray } from "../tensor/ndarray.ts"
 import { input, type Tensor } from "../tensor/tensor.ts"
-import { check, isCount, type Preprocessing } from "./family.ts"
+import type { Preprocessing } from "./family.ts"
 import { type LayerSummary, Network, type StateDict } from "./network.ts"
 import { describeModel, modelNames } from "./registry.ts"
 
@@ -80,16 +81,13 @@ function globPattern(glob: string): RegExp {
  */
 export async function createModel(name: string, options: CreateModelOptions = {}): Promise<Model> {
   const { weights, numClasses, inChannels, dropPathRate, device = "auto", threads, classes } = options
-  if (threads !== undefined) check(isCount(threads), `threads must be a whole number of at least 1, got ${threads}`)
+  if (threads !== undefined) checkCount("threads", threads)
   checkClassNames(classes, numClasses)
   const given = { inChannels, dropPathRate, numClasses: numClasses ?? classes?.length }
   const network = new Network(describeModel(name, { ...options.config, ...dropUndefined(given) }))
   const { preprocessing, minimumSize } = network.description
   const inputSize = options.inputSize ?? options.preprocessing?.inputSize ?? preprocessing.inputSize
-  check(
-    Number.isInteger(inputSize) && inputSize >= minimumSize,
-    `inputSize must be a whole number of at least ${minimumSize} for ${name}, got ${inputSize}`,
-  )
+  checkCount(`inputSize of ${name}`, inputSize, minimumSize)
   const model = new Model(
     network,
     weights ? network.empty() : network.initialize(options.seed ?? 0),
@@ -117,6 +115,17 @@ function checkClassNames(classes: readonly string[] | undefined, numClasses: num
 
 function dropUndefined(values: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+}
+
+/** Names of weights, by what became of them. */
+export interface LoadResult {
+  loaded: string[]
+  /** In the model and not among the given: they stay as they were. */
+  missing: string[]
+  /** Given, and not in the model. */
+  unexpected: string[]
+  /** In both, of different shapes: they stay as they were. */
+  mismatched: string[]
 }
 
 interface ModelSetup {
@@ -214,38 +223,41 @@ export class Model {
   }
 
   /**
-   * Takes over weights by timm's names. With `strict` (the default) every parameter must be there and nothing else;
-   * without, what fits is taken.
-   * Throws an InputError that lists what is missing, unexpected or of another shape or type. Nothing is changed then.
+   * Takes over weights by timm's names; half-precision ones are widened. With `strict` (the default) every parameter
+   * must be there and nothing else; without, what fits is taken. The result says which that is.
+   * Throws an InputError, if strict, that lists what is missing, unexpected or of another shape. Nothing is changed then.
    */
-  loadStateDict(dict: Readonly<StateDict>, { strict = true }: { strict?: boolean } = {}): void {
-    const problems: string[] = []
-    const values: [Float32Array, NdArray][] = []
-    for (const [name, { shape, data }] of Object.entries(this.#state)) {
-      const value = dict[name]
-      if (!value) {
-        if (strict) problems.push(`${name} ${printShape(shape)} is missing`)
-      } else if (printShape(value.shape) !== printShape(shape)) {
-        problems.push(`${name} is ${printShape(value.shape)} where ${printShape(shape)} is expected`)
-      } else if (value.dtype === "float16" || value.dtype === "bfloat16") {
-        // Such arrays hold bits, which read as numbers would be weights of thousands.
-        problems.push(`${name} is ${value.dtype} where float32 is expected`)
-      } else {
-        values.push([data as Float32Array, value])
-      }
+  loadStateDict(dict: Readonly<StateDict>, { strict = true }: { strict?: boolean } = {}): LoadResult {
+    const state = this.#state
+    const fits = (name: string) => printShape(dict[name]!.shape) === printShape(state[name]!.shape)
+    const shared = Object.keys(state).filter((name) => Object.hasOwn(dict, name))
+    const result: LoadResult = {
+      loaded: shared.filter(fits),
+      missing: Object.keys(state).filter((name) => !Object.hasOwn(dict, name)),
+      unexpected: Object.keys(dict).filter((name) => !Object.hasOwn(state, name)),
+      mismatched: shared.filter((name) => !fits(name)),
     }
-    for (const name of Object.keys(dict)) {
-      if (strict && !this.#state[name]) problems.push(`${name} is not in the model`)
-    }
-    if (problems.length > 0) {
-      const shown = problems.slice(0, 5).join("; ")
-      const more = problems.length > 5 ? `; and ${problems.length - 5} more` : ""
-      throw new InputError(`the weights do not fit ${this.name}: ${shown}${more}`)
-    }
-    for (const [target, { data }] of values) {
-      for (let i = 0; i < target.length; i++) target[i] = Number(data[i])
+    if (strict) this.#requireAll(result, dict)
+    for (const name of result.loaded) {
+      const target = state[name]!.data as Float32Array
+      const values = numbersOf(dict[name]!)
+      for (let i = 0; i < target.length; i++) target[i] = Number(values[i])
     }
     this.invalidate()
+    return result
+  }
+
+  #requireAll({ missing, unexpected, mismatched }: LoadResult, dict: Readonly<StateDict>): void {
+    const expected = (name: string) => printShape(this.#state[name]!.shape)
+    const problems = [
+      ...missing.map((name) => `${name} ${expected(name)} is missing`),
+      ...mismatched.map((name) => `${name} is ${printShape(dict[name]!.shape)} where ${expected(name)} is expected`),
+      ...unexpected.map((name) => `${name} is not in the model`),
+    ]
+    if (problems.length === 0) return
+    const shown = problems.slice(0, 5).join("; ")
+    const more = problems.length > 5 ? `; and ${problems.length - 5} more` : ""
+    throw new InputError(`the weights do not fit ${this.name}: ${shown}${more}`)
   }
 
   /**
@@ -316,4 +328,10 @@ export class Model {
 
 function sides(inputSize: number | readonly [number, number]): readonly [number, number] {
   return typeof inputSize === "number" ? [inputSize, inputSize] : inputSize
+}
+
+/** The elements as numbers, where half precision has bits. */
+function numbersOf({ dtype, data }: NdArray): TypedArray {
+  if (dtype === "float16") return float16ToFloat32(data as Uint16Array)
+  return dtype === "bfloat16" ? bfloat16ToFloat32(data as Uint16Array) : data
 }

@@ -27,9 +27,9 @@ test("the smallest image is one pixel of the last feature map", () => {
 
 describe("a mistake is a UsageError that says what to do", () => {
   test.each([
-    ["convnext_tny", "there is no model convnext_tny: did you mean convnext_tiny"],
+    ["convnext_tny", "there is no model convnext_tny, did you mean convnext_tiny"],
     ["convnextt", "did you mean convnext"],
-    ["alexnet", "there is no model alexnet: `convnext models` lists all."],
+    ["alexnet", "there is no model alexnet; `convnext models` lists all"],
     ["toString", "there is no model toString"],
   ])("%s", (name, message) => {
     expect(() => describeModel(name)).toThrow(UsageError)
@@ -37,8 +37,8 @@ describe("a mistake is a UsageError that says what to do", () => {
   })
 
   test.each<[Record<string, unknown>, string]>([
-    [{ depth: [1] }, "convnext has no option depth: did you mean depths?"],
-    [{ somethingElse: 1 }, "convnext has no option somethingElse: it knows depths, dims"],
+    [{ depth: [1] }, "convnext has no option depth, did you mean depths?"],
+    [{ somethingElse: 1 }, "convnext has no option somethingElse; it knows depths, dims"],
     [{ depths: [] }, "depths must be whole numbers of at least 1, got []"],
     [{ depths: [1, 0], dims: [8, 8] }, "depths must be whole numbers of at least 1, got [1,0]"],
     [{ depths: [1.5], dims: [8] }, "depths must be whole numbers"],

@@ -1,13 +1,12 @@
 /** All models by name. A new architecture is one file and one line here. */
 
-import { nearestNames, UsageError } from "../tensor/errors.ts"
+import { checkCount, suggestion, UsageError } from "../tensor/errors.ts"
 import { convnext } from "./convnext.ts"
 import {
   type BaseConfig,
   check,
   type ImageModel,
   imagenetPreprocessing,
-  isCount,
   type ModelFamily,
   type Preprocessing,
 } from "./family.ts"
@@ -39,15 +38,13 @@ export function modelNames(): string[] {
 export function describeModel(name: string, config: Readonly<Record<string, unknown>> = {}): ModelDescription {
   const family = families.find((f) => f.name === name || Object.hasOwn(f.models, name))
   if (!family) {
-    const near = nearestNames(name, [...modelNames(), ...families.map((f) => f.name)])
-    const hint = near.length > 0 ? `did you mean ${near.join(" or ")}?` : "`convnext models` lists all."
-    throw new UsageError(`there is no model ${name}: ${hint}`)
+    const hint = suggestion(name, [...modelNames(), ...families.map((f) => f.name)])
+    throw new UsageError(`there is no model ${name}${hint || "; `convnext models` lists all"}`)
   }
   const known = Object.keys(family.defaults)
   for (const field of Object.keys(config)) {
-    const near = nearestNames(field, known, 1)
-    const hint = near.length > 0 ? `did you mean ${near[0]}?` : `it knows ${known.join(", ")}.`
-    check(known.includes(field), `${family.name} has no option ${field}: ${hint}`)
+    const hint = suggestion(field, known) || `; it knows ${known.join(", ")}`
+    check(known.includes(field), `${family.name} has no option ${field}${hint}`)
   }
   const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
   const registered = family.models[name]
@@ -65,11 +62,8 @@ export function describeModel(name: string, config: Readonly<Record<string, unkn
 }
 
 function checkBase({ inChannels, numClasses, dropPathRate }: BaseConfig): void {
-  check(isCount(inChannels), `inChannels must be a whole number of at least 1, got ${inChannels}`)
-  check(
-    Number.isInteger(numClasses) && numClasses >= 0,
-    `numClasses must be a whole number of at least 0, got ${numClasses}`,
-  )
+  checkCount("inChannels", inChannels)
+  checkCount("numClasses", numClasses, 0)
   check(
     Number.isFinite(dropPathRate) && dropPathRate >= 0 && dropPathRate < 1,
     `dropPathRate must be at least 0 and below 1, got ${dropPathRate}`,

@@ -26,10 +26,3 @@ export function emaDecay(step: number, options: EmaOptions): number {
   if (!warmup) return decay
   return Math.max(Math.min(1 - (1 + updates / warmupGamma) ** -warmupPower, decay), minDecay)
 }
-
-/** average = decay * average + (1 - decay) * values, in place. For buffers: optimizers do it for parameters. */
-export function updateEma(average: Float32Array, values: Float32Array, decay: number): void {
-  const rest = 1 - decay
-  const n = average.length
-  for (let i = 0; i < n; i++) average[i] = decay * average[i]! + rest * values[i]!
-}

@@ -1,6 +1,6 @@
 /** Optimizers, learning-rate schedules, parameter groups, clipping and weight averaging. */
 
-import { nearestNames, UsageError } from "../tensor/errors.ts"
+import { suggestion, UsageError } from "../tensor/errors.ts"
 import { AdamW, type AdamWOptions } from "./adamw.ts"
 import type { ParameterGroup } from "./groups.ts"
 import type { Optimizer } from "./optimizer.ts"
@@ -8,7 +8,7 @@ import { Sgd, type SgdOptions } from "./sgd.ts"
 
 export { AdamW, type AdamWOptions } from "./adamw.ts"
 export { clipScale, gradientNorm } from "./clip.ts"
-export { type EmaOptions, emaDecay, updateEma } from "./ema.ts"
+export { type EmaOptions, emaDecay } from "./ema.ts"
 export { type GroupOptions, type ParameterGroup, type ParameterInfo, parameterGroups } from "./groups.ts"
 export type { EmaTarget, Optimizer, StepOptions } from "./optimizer.ts"
 export { type CosineOptions, cosineSchedule } from "./schedules/cosine.ts"
@@ -43,10 +43,8 @@ const optimizers: {
 export function createOptimizer(spec: OptimizerSpec, groups: readonly ParameterGroup[]): Optimizer {
   if (!Object.hasOwn(optimizers, spec.name)) {
     const known = Object.keys(optimizers)
-    const [nearest] = nearestNames(String(spec.name), known)
-    throw new UsageError(
-      `unknown optimizer "${spec.name}"${nearest ? `, did you mean ${nearest}?` : ""}; there are ${known.join(", ")}`,
-    )
+    const hint = suggestion(String(spec.name), known) || "."
+    throw new UsageError(`unknown optimizer "${spec.name}"${hint} There are ${known.join(", ")}`)
   }
   return new optimizers[spec.name](groups, spec)
 }

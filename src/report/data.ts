@@ -4,8 +4,8 @@ import type { EpochRecord } from "../train/record.ts"
 export interface ReportData {
   /** What was trained on what, for example "convnext_tiny on Oxford Pets". */
   title: string
-  /** The command line that made the run. */
-  command: string
+  /** The command line that makes the run again, if one can. */
+  command?: string
   /** Version of this package. */
   version: string
   /** ISO 8601. */

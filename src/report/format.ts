@@ -1,7 +1,10 @@
 /** Numbers as people read them. What is not finite is a dash. */
 
-const dash = "–"
-const thin = "\u202f" // narrow no-break space
+/** What stands for a number that is not finite. */
+export const dash = "–"
+
+/** Between a number and its unit: a narrow no-break space. */
+export const thin = "\u202f"
 
 function orDash(value: number, format: (value: number) => string): string {
   return Number.isFinite(value) ? format(value) : dash

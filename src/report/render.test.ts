@@ -113,6 +113,16 @@ test("a run that was stopped before its first epoch still has a report", () => {
   expect(textOf(page)).not.toMatch(/NaN|Infinity|undefined/)
 })
 
+test("a class without validation images has a dash, and comes after those that are hard", () => {
+  const data = reportFixture(3, 1)
+  const [first] = data.evaluation.perClass
+  const scores = { precision: Number.NaN, recall: Number.NaN, f1: Number.NaN, support: 0 }
+  data.evaluation.perClass[0] = { ...first!, name: "unseen", ...scores }
+  const rows = [...renderReport(data).matchAll(/<tr><td>([^<]*)<\/td><td class="score">.*<\/tr>/g)]
+  expect(rows.map(([, name]) => name).indexOf("unseen")).toBe(2)
+  expect(textOf(rows[2]![0]).match(/–/g)).toHaveLength(3)
+})
+
 test("with more classes than a screen has room for, the confusions are a list", () => {
   const page = renderReport(reportFixture(250, 2))
   expect(page).not.toContain('class="heat')

@@ -4,10 +4,12 @@ import { readdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { z } from "zod"
 import { createModel, type Model } from "../models/model.ts"
-import type { StateDict } from "../models/network.ts"
-import { InputError } from "../tensor/errors.ts"
+import { Network, type StateDict } from "../models/network.ts"
+import { describeModel } from "../models/registry.ts"
+import { InputError, UsageError } from "../tensor/errors.ts"
 import type { Trainer } from "../train/trainer.ts"
 import { loadSafetensors, saveSafetensors } from "../weights/node/files.ts"
+import { dataRecord } from "./data-record.ts"
 import { exists, openRunFolder, type RunPaths, readJson, writeJson } from "./folder.ts"
 
 /** What the metadata of a checkpoint says of its model: enough to use it with nothing else at hand. */
@@ -67,15 +69,49 @@ export async function loadRun(
     throw new InputError(`there is no ${file}: a run has checkpoints once its first epoch is done`)
   }
   const { tensors, metadata } = await loadSafetensors(file)
-  return rebuildModel(parseMetadata(file, metadata[METADATA_KEY]), tensors, { device, threads })
+  return rebuildModel(file, parseMetadata(file, metadata[METADATA_KEY]), tensors, { device, threads })
 }
 
-function rebuildModel(
-  { model, config, classes, preprocessing }: ModelMetadata,
+/** The tensors of a safetensors file, and the names of the classes they were trained on if a run wrote it. */
+export async function loadWeights(path: string): Promise<{ tensors: StateDict; classes?: string[] }> {
+  const { tensors, metadata } = await loadSafetensors(path)
+  const description = metadata[METADATA_KEY]
+  return { tensors, classes: description === undefined ? undefined : parseMetadata(path, description).classes }
+}
+
+async function rebuildModel(
+  file: string,
+  metadata: ModelMetadata,
   weights: StateDict,
   { device, threads }: Pick<LoadRunOptions, "device" | "threads">,
 ): Promise<Model> {
-  return createModel(model, { config, classes, preprocessing, weights, device, threads })
+  const { model, config, classes, preprocessing } = metadata
+  try {
+    checkSize(file, metadata, weights)
+    return await createModel(model, { config, classes, preprocessing, weights, device, threads })
+  } catch (error) {
+    // The mistake is in the file, not in the call.
+    if (error instanceof UsageError)
+      throw new InputError(`${file} describes no model that can be built: ${error.message}`)
+    throw error
+  }
+}
+
+/** Blocks that a model in a file may have. The deepest published ConvNeXt has 36. */
+const MAX_BLOCKS = 1000
+
+/** Throws an InputError, before memory is taken, for a description of a model that is larger than the weights beside it. */
+function checkSize(file: string, { model, config, classes }: ModelMetadata, weights: StateDict): void {
+  const depths = Array.isArray(config.depths) ? config.depths : []
+  const blocks = depths.reduce((sum: number, depth) => sum + Math.abs(Number(depth)), 0)
+  if (blocks > MAX_BLOCKS) {
+    throw new InputError(`${file} describes a model of ${blocks} blocks: more than ${MAX_BLOCKS} are not read`)
+  }
+  const { parameterCount } = new Network(describeModel(model, { ...config, numClasses: classes.length }))
+  const held = Object.values(weights).reduce((sum, { data }) => sum + data.length, 0)
+  if (parameterCount > held) {
+    throw new InputError(`${file} describes a model of ${parameterCount} parameters, but holds ${held} values`)
+  }
 }
 
 function parseMetadata(file: string, text: string | undefined): ModelMetadata {
@@ -92,13 +128,17 @@ function parseMetadata(file: string, text: string | undefined): ModelMetadata {
 /** Where a run stands. Everything here and in the tensors is exact, so that a resumed run reaches the same bits. */
 const runState = z.object({
   version: z.literal(1),
-  /** File of the tensors: weights, average, optimizer. */
-  tensors: z.string(),
+  /** File of the tensors: weights, average, optimizer. Never one outside the run's folder. */
+  tensors: z.string().regex(/^state-\d+-\d+\.safetensors$/, "tensors is no file of a state"),
   /** The epoch under way or next, from 1, and the batches of it that are done. */
   epoch: z.number(),
   batch: z.number(),
   updates: z.number(),
   batches: z.number(),
+  /** Learning rate of the last update. */
+  lr: z.number(),
+  /** The data that it began with. */
+  data: dataRecord,
   /** Sums over the epoch so far. */
   lossSum: z.number(),
   gradNormSum: z.number(),
@@ -111,19 +151,19 @@ const runState = z.object({
 })
 
 export type RunState = z.infer<typeof runState>
-export type RunProgress = Omit<RunState, "version" | "tensors" | "updates" | "batches">
+export type RunProgress = Omit<RunState, "version" | "tensors" | "updates" | "batches" | "lr">
 
 /**
  * Writes the state to go on from. The tensors go to a new file, and only then state.json is made to name it: whenever
  * the process ends, state.json names a whole file that belongs to it.
  */
 export async function saveState(paths: RunPaths, model: Model, trainer: Trainer, progress: RunProgress): Promise<void> {
-  const { tensors, updates, batches } = trainer.state()
+  const { tensors, ...counters } = trainer.state()
   const file = `state-${progress.epoch}-${progress.batch}.safetensors`
   const weights = Object.fromEntries(Object.entries(model.weights).map(([name, value]) => [`model/${name}`, value]))
   await saveSafetensors(join(paths.folder, file), { ...weights, ...tensors }, metadataOf(model))
   // What belongs to the tensors comes last: the progress of a resumed run still holds that of its earlier state.
-  const state: RunState = { ...progress, version: 1, tensors: file, updates, batches }
+  const state: RunState = { ...progress, version: 1, tensors: file, ...counters }
   await writeJson(paths.state, state)
   for (const name of await readdir(paths.folder)) {
     if (/^state-\d+-\d+\.safetensors(\.tmp)?$/.test(name) && name !== file)
@@ -151,10 +191,12 @@ export async function loadState(
   for (const [name, value] of Object.entries(tensors)) {
     if (name.startsWith("model/")) weights[name.slice("model/".length)] = value
   }
-  return { state, model: await rebuildModel(parseMetadata(file, metadata[METADATA_KEY]), weights, options), tensors }
+  const description = parseMetadata(file, metadata[METADATA_KEY])
+  return { state, model: await rebuildModel(file, description, weights, options), tensors }
 }
 
-async function readState(paths: RunPaths): Promise<RunState> {
+/** The counters of a run's state, without its tensors. Throws an InputError if they are not there or damaged. */
+export async function readState(paths: RunPaths): Promise<RunState> {
   const parsed = runState.safeParse(await readJson(paths.state))
   if (!parsed.success) throw new InputError(`${paths.state} is damaged: ${parsed.error.issues[0]!.message}`)
   return parsed.data

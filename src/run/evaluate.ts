@@ -1,19 +1,25 @@
 /** Measures a model on a folder of labelled images. */
 
 import { resolveDataConfig } from "../data/config.ts"
-import { subset } from "../data/dataset.ts"
 import { createLoader, type SkippedImage } from "../data/node/loader.ts"
 import { openForEval } from "../data/node/open.ts"
 import type { Model } from "../models/model.ts"
 import { measure } from "../tasks/classification/evaluate.ts"
 import type { ClassificationResult } from "../tasks/classification/metrics.ts"
-import { InputError, UsageError } from "../tensor/errors.ts"
+import { checkCount, InputError, UsageError } from "../tensor/errors.ts"
+import { openHeldOut } from "./held-out.ts"
+import { spread } from "./spread.ts"
 
 export interface EvaluateOptions {
   /** Images in a batch. Default 32. */
   batchSize?: number
-  /** The most images to measure. Default: all. */
+  /** The most images to measure, evenly spaced over all. Default: all. */
   limit?: number
+  /**
+   * Folder of the run that made the model: of images that it learned from a part of, only those that it held out are
+   * measured. Default: all images are measured, whoever learned from them.
+   */
+  run?: string
   /** Throw at an unreadable image instead of leaving it out. Default false. */
   strict?: boolean
   /** Threads that decode images. */
@@ -23,6 +29,8 @@ export interface EvaluateOptions {
 export interface Evaluation extends ClassificationResult {
   /** Images that could not be read. */
   skipped: SkippedImage[]
+  /** What is odd about the data, or was left out of it, one sentence each. */
+  warnings: string[]
 }
 
 /**
@@ -32,27 +40,17 @@ export interface Evaluation extends ClassificationResult {
  */
 export async function evaluate(model: Model, data: string, options: EvaluateOptions = {}): Promise<Evaluation> {
   if (!model.classes) throw new UsageError(`${model.name} has no class names: load a run, or create it with classes`)
-  const { batchSize = 32, limit, strict, workers } = options
-  checkLimit(limit)
-  const opened = await openForEval(data, model.classes)
-  const count = Math.min(limit ?? opened.dataset.length, opened.dataset.length)
-  const dataset = subset(
-    opened.dataset,
-    Uint32Array.from({ length: count }, (_, index) => index),
-  )
+  const { batchSize = 32, limit = Number.POSITIVE_INFINITY, run, strict, workers } = options
+  if (limit !== Number.POSITIVE_INFINITY) checkCount("limit", limit)
+  const opened = await (run === undefined ? openForEval(data, model.classes) : openHeldOut(run, data, model.classes))
+  const dataset = spread(opened.dataset, limit)
   const config = resolveDataConfig(model.dataConfig)
   const loader = createLoader(dataset, { batchSize, config, mode: "eval", strict, workers })
   try {
     const metrics = await measure(loader.epoch(0), model.classes, (images) => model.forward(images))
     if (metrics.outcomes.length === 0) throw new InputError(`no image of ${data} could be read`)
-    return { ...metrics.result(), skipped: [...loader.skipped] }
+    return { ...metrics.result(), skipped: [...loader.skipped], warnings: opened.warnings }
   } finally {
     await loader.close()
-  }
-}
-
-function checkLimit(limit: number | undefined): void {
-  if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1)) {
-    throw new UsageError(`limit must be a whole number of at least 1, got ${limit}`)
   }
 }

@@ -2,8 +2,7 @@
 
 import { mkdir, readdir, readFile, stat } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
-import { parse, stringify } from "yaml"
-import { InputError } from "../tensor/errors.ts"
+import { InputError, UsageError } from "../tensor/errors.ts"
 import { writeFileAtomic } from "../weights/node/atomic-file.ts"
 
 /** Files of a run. */
@@ -50,6 +49,9 @@ export async function createRunFolder(name: string, out: string | undefined): Pr
     if (files.length > 0) throw new InputError(`${out} is not empty: choose another --out for the run`)
     return runPaths(out)
   }
+  if (!/^[^\\/]+$/.test(name) || /^\.+$/.test(name)) {
+    throw new UsageError(`"${name}" is no name for a run: it must be one folder's name. --out takes a path`)
+  }
   for (let number = 1; ; number++) {
     const folder = join("runs", number === 1 ? name : `${name}-${number}`)
     if (await makeFolder(folder)) return runPaths(folder)
@@ -86,8 +88,8 @@ async function isFolder(path: string): Promise<boolean> {
   return info?.isDirectory() ?? false
 }
 
-/** A name for a run that is safe as a folder's name. */
-export function runName(data: string, model: string): string {
+/** The name of a run that is given none. */
+export function defaultName(data: string, model: string): string {
   const source = basename(resolve(data)).replace(/[^\p{L}\p{N}._-]+/gu, "-")
   return `${source || "data"}-${model.replaceAll("/", "-")}`
 }
@@ -109,32 +111,21 @@ export async function exists(path: string): Promise<boolean> {
   )
 }
 
-/** Writes an object as YAML. */
-export async function writeYaml(path: string, value: Record<string, unknown>): Promise<void> {
-  const given = Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined))
-  await writeFileAtomic(path, [stringify(given)])
-}
-
-/** Reads an object from YAML. Throws an InputError if the file cannot be read or holds something else. */
-export async function readYaml(path: string): Promise<Record<string, unknown>> {
-  const value = await readWith(path, (text) => parse(text) as unknown)
-  if (typeof value !== "object" || value === null) throw new InputError(`${path} holds no settings`)
-  return value as Record<string, unknown>
-}
-
 /** Writes a value as JSON. */
 export async function writeJson(path: string, value: unknown): Promise<void> {
   await writeFileAtomic(path, [`${JSON.stringify(value, null, 2)}\n`])
 }
 
 /** Reads JSON. Throws an InputError if the file cannot be read. */
-export function readJson(path: string): Promise<unknown> {
-  return readWith(path, (text) => JSON.parse(text) as unknown)
+export async function readJson(path: string): Promise<unknown> {
+  return (await readText(path, (text) => JSON.parse(text) as unknown)).value
 }
 
-async function readWith<T>(path: string, parseText: (text: string) => T): Promise<T> {
+/** The text of a file with what `parse` makes of it. Throws an InputError if the file cannot be read or parsed. */
+export async function readText<T>(path: string, parse: (text: string) => T): Promise<{ text: string; value: T }> {
   try {
-    return parseText(await readFile(path, "utf8"))
+    const text = await readFile(path, "utf8")
+    return { text, value: parse(text) }
   } catch (error) {
     throw new InputError(`cannot read ${path}: ${(error as Error).message.split("\n")[0]}`)
   }

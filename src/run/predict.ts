@@ -4,8 +4,9 @@ import { decodeImage } from "../data/node/decode.ts"
 import { evalTransform } from "../data/transform.ts"
 import type { Model } from "../models/model.ts"
 import { argMax, probabilities } from "../tasks/classification/metrics.ts"
-import { InputError, UsageError } from "../tensor/errors.ts"
+import { checkCount, InputError } from "../tensor/errors.ts"
 import { type NdArray, ndarray } from "../tensor/ndarray.ts"
+import { mapInLanes } from "./lanes.ts"
 
 export interface Prediction {
   /** Name of the class, or its number where names are not known. */
@@ -30,6 +31,9 @@ export interface PredictOptions {
   /** Throw at an unreadable file of a list instead of saying so in its entry. Default false. */
   strict?: boolean
 }
+
+/** Images that are decoded at a time: of a batch only what the model sees of them is kept, not their full size. */
+const LANES = 4
 
 /**
  * What a model sees in an image: its classes, most probable first.
@@ -77,13 +81,11 @@ async function predictBatch(
   read: (file: string) => Promise<NdArray<"float32">>,
   { topK, strict }: { topK: number; strict: boolean },
 ): Promise<FilePrediction[]> {
-  const images = await Promise.all(
-    files.map((file) =>
-      read(file).catch((error: unknown) => {
-        if (strict || !(error instanceof InputError)) throw error
-        return error.message
-      }),
-    ),
+  const images = await mapInLanes(files, LANES, (file) =>
+    read(file).catch((error: unknown) => {
+      if (strict || !(error instanceof InputError)) throw error
+      return error.message
+    }),
   )
   const readable = images.filter((image) => typeof image !== "string")
   const predictions = readable.length > 0 ? await classify(model, readable, topK) : []
@@ -113,10 +115,4 @@ function topClasses(row: Float32Array, topK: number, classes: readonly string[] 
     left[index] = Number.NEGATIVE_INFINITY
     return { label: classes?.[index] ?? String(index), index, probability: row[index]! }
   })
-}
-
-function checkCount(name: string, value: number): void {
-  if (!(Number.isInteger(value) && value >= 1)) {
-    throw new UsageError(`${name} must be a whole number of at least 1, got ${value}`)
-  }
 }

@@ -1,9 +1,10 @@
 /** Gathers what a run's report shows, and writes it. */
 
 import { availableParallelism, cpus } from "node:os"
+import { basename, resolve } from "node:path"
 import type { ResolvedDataConfig } from "../data/config.ts"
 import { resolveDataConfig } from "../data/config.ts"
-import type { DataSplits } from "../data/dataset.ts"
+import type { DataSplits, Dataset } from "../data/dataset.ts"
 import type { Image } from "../data/image.ts"
 import { encodePng } from "../data/node/encode.ts"
 import { resize } from "../data/resample.ts"
@@ -24,6 +25,10 @@ export interface ReportInput {
   paths: RunPaths
   settings: RunSettings
   splits: DataSplits
+  /** The validation images that were measured. */
+  measured: Dataset
+  /** Options cannot make the model: there is no command that repeats the run. */
+  modelGiven: boolean
   /** With the best weights. */
   model: Model
   records: EpochRecord[]
@@ -45,14 +50,14 @@ export async function writeReport(input: ReportInput): Promise<void> {
 }
 
 async function collect(input: ReportInput): Promise<ReportData> {
-  const { paths, settings, splits, model, records, metrics, progress } = input
+  const { paths, settings, splits, measured, modelGiven, model, records, metrics, progress } = input
   const { loss, top1, top5, count, confusion, perClass } = metrics.result()
   const config = resolveDataConfig(model.dataConfig)
   const sum = (value: (record: EpochRecord) => number) => records.reduce((total, record) => total + value(record), 0)
   const perEpoch = (value: (record: EpochRecord) => number) => sum(value) / records.length
-  const reproduce = shellCommand("npx", "convnext", "train", "--config", paths.config)
+  const reproduce = modelGiven ? undefined : shellCommand("npx", "convnext", "train", "--config", paths.config)
   return {
-    title: `${model.name} on ${settings.data ?? "Fashion-MNIST"}`,
+    title: `${model.name} on ${settings.data === undefined ? "Fashion-MNIST" : basename(resolve(settings.data))}`,
     command: reproduce,
     version: packageVersion(),
     createdAt: new Date().toISOString(),
@@ -75,7 +80,7 @@ async function collect(input: ReportInput): Promise<ReportData> {
     epochs: records,
     best: { epoch: progress.best.epoch, metric: "top1", value: progress.best.top1 },
     evaluation: { loss, top1, top5, count, confusion, perClass },
-    mistakes: await collectMistakes(metrics, splits),
+    mistakes: await collectMistakes(metrics, measured, splits.classes),
     augmented: await collectSamples(input, config),
     runtime: {
       device: model.backend.device,
@@ -87,24 +92,28 @@ async function collect(input: ReportInput): Promise<ReportData> {
       peakMemoryBytes: Math.max(...records.map(({ memoryBytes }) => memoryBytes)),
     },
     commands: [
-      { title: "Reproduce this run", command: reproduce },
+      ...(reproduce === undefined ? [] : [{ title: "Reproduce this run", command: reproduce }]),
       {
         title: "Go on after an interruption",
         command: shellCommand("npx", "convnext", "train", "--resume", paths.folder),
       },
       { title: "Classify images", command: shellCommand("npx", "convnext", "predict", paths.folder, "photo.jpg") },
       { title: "Measure on other data", command: shellCommand("npx", "convnext", "eval", paths.folder, "DATA") },
-      { title: "Export", command: shellCommand("npx", "convnext", "export", paths.folder, "--out", "model.onnx") },
+      { title: "Export", command: shellCommand("npx", "convnext", "export", paths.folder) },
     ],
   }
 }
 
-async function collectMistakes(metrics: ClassificationMetrics, { val, classes }: DataSplits): Promise<Mistake[]> {
+async function collectMistakes(
+  metrics: ClassificationMetrics,
+  images: Dataset,
+  classes: readonly string[],
+): Promise<Mistake[]> {
   const mistakes: Mistake[] = []
   for (const { index, label, predicted, probability } of metrics.worst(MISTAKES)) {
     mistakes.push({
-      image: await thumbnail(await val.read(index)),
-      source: val.source(index),
+      image: await thumbnail(await images.read(index)),
+      source: images.source(index),
       label: classes[label]!,
       predicted: classes[predicted]!,
       probability,

@@ -15,7 +15,7 @@ export type RunSettings = Required<
 const SMALL_IMAGE = 64
 
 /** Training images that a default run sees in all its epochs together. */
-const DEFAULT_SAMPLES = 220_000
+const DEFAULT_SAMPLES = 200_000
 
 /**
  * Fills in what was left open.

@@ -6,9 +6,10 @@ import { createModel, type Model } from "../models/model.ts"
 import type { StateDict } from "../models/network.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
 import { checkTrainOptions, type TrainOptions } from "../train/options.ts"
-import { loadTensors } from "../weights/node/files.ts"
-import { loadState, type SavedState } from "./checkpoint.ts"
-import { createRunFolder, openRunFolder, type RunPaths, readYaml, runName } from "./folder.ts"
+import { loadState, loadWeights, type SavedState } from "./checkpoint.ts"
+import { readRunConfig } from "./config.ts"
+import { describeChange, recordData } from "./data-record.ts"
+import { createRunFolder, defaultName, openRunFolder, type RunPaths } from "./folder.ts"
 import { type RunSettings, resolveSettings } from "./settings.ts"
 
 export interface RunSetup {
@@ -16,6 +17,8 @@ export interface RunSetup {
   settings: RunSettings
   splits: DataSplits
   model: Model
+  /** The model was given by a program: options cannot make it. */
+  modelGiven: boolean
   /** Where a run that is resumed stands. */
   saved?: SavedState
 }
@@ -38,9 +41,9 @@ export async function prepareRun(
   }
   const trained = model ?? (await createRunModel(settings, splits, onMessage))
   const data = settings.data ?? "fashion-mnist"
-  const paths = await createRunFolder(options.name ?? runName(data, settings.model), options.out)
+  const paths = await createRunFolder(options.name ?? defaultName(data, settings.model), options.out)
   trained.classes = [...classes]
-  return { paths, settings, splits, model: trained }
+  return { paths, settings, splits, model: trained, modelGiven: model !== undefined }
 }
 
 /** Options that belong to a model that is given, and were decided when it was made. */
@@ -64,18 +67,23 @@ export async function reopenRun(options: TrainOptions): Promise<RunSetup> {
   if (fixed.length > 0) {
     throw new UsageError(`a resumed run keeps its own settings: ${fixed.join(", ")} cannot be changed`)
   }
+  checkTrainOptions(options)
   const paths = await openRunFolder(options.resume!)
   const { threads, workers, device } = options
   const overrides = Object.fromEntries(Object.entries({ threads, workers, device }).filter(([, v]) => v !== undefined))
-  const checked = checkTrainOptions({ ...(await readYaml(paths.config)), ...overrides })
-  const splits = await openSplits(checked)
-  const settings = resolveSettings(checked, splits)
+  const config = await readRunConfig(paths.config, overrides)
+  const splits = await openSplits(config.options)
+  const settings = resolveSettings(config.options, splits)
   const saved = await loadState(paths, { device, threads: settings.threads })
   const { model } = saved
   if (model.classes?.join("\n") !== splits.classes.join("\n")) {
     throw new InputError(`the data has other classes than when ${paths.folder} began: ${splits.description}`)
   }
-  return { paths, settings, splits, model, saved }
+  const change = describeChange(saved.state.data, recordData(splits, settings.data))
+  if (change) {
+    throw new InputError(`the data has changed since ${paths.folder} began: ${change}. Put it back, or train anew`)
+  }
+  return { paths, settings, splits, model, modelGiven: config.modelGiven, saved }
 }
 
 function openSplits({ data, valFraction, seed }: Pick<RunSettings, "data" | "seed"> & { valFraction?: number }) {
@@ -98,17 +106,18 @@ async function createRunModel(
     threads,
   })
   if (weights !== undefined) {
-    const tensors = await loadTensors(weights)
-    const fresh = withoutClassifier(model, tensors)
-    if (fresh) onMessage?.(`${weights} knows other classes: its classifier is left out, and a new one is trained`)
+    const { tensors, classes: known } = await loadWeights(weights)
+    const others = known !== undefined && known.join("\n") !== classes.join("\n")
+    const fresh = withoutClassifier(model, tensors, others)
     model.loadStateDict(fresh ?? tensors)
+    if (fresh) onMessage?.(`${weights} knows other classes: its classifier is left out, and a new one is trained`)
   }
   return model
 }
 
-/** The weights with the model's own classifier, where theirs is for another number of classes. */
-function withoutClassifier(model: Model, tensors: StateDict): StateDict | undefined {
+/** The weights with the model's own classifier, where theirs is for other classes or another number of them. */
+function withoutClassifier(model: Model, tensors: StateDict, others: boolean): StateDict | undefined {
   const own = Object.entries(model.weights).filter(([name]) => name.startsWith(`${model.network.root.classifier}.`))
   const differs = own.some(([name, { shape }]) => tensors[name] && tensors[name].shape.join() !== shape.join())
-  return differs ? { ...tensors, ...Object.fromEntries(own) } : undefined
+  return others || differs ? { ...tensors, ...Object.fromEntries(own) } : undefined
 }

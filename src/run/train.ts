@@ -1,9 +1,9 @@
 /** One training run, from a data folder to checkpoints, report and exported model. */
 
 import { rm } from "node:fs/promises"
-import { resolve } from "node:path"
 import { setImmediate } from "node:timers/promises"
 import { resolveDataConfig } from "../data/config.ts"
+import type { Dataset } from "../data/dataset.ts"
 import { createLoader, type Loader } from "../data/node/loader.ts"
 import { embeddedExamples, embeddedFolder } from "../data/node/open.ts"
 import type { Model } from "../models/model.ts"
@@ -19,11 +19,14 @@ import type { EpochRecord } from "../train/record.ts"
 import { createTrainer, type Trainer } from "../train/trainer.ts"
 import { loadTensors } from "../weights/node/files.ts"
 import { type RunProgress, type SavedState, saveModel, saveState } from "./checkpoint.ts"
+import { writeRunConfig } from "./config.ts"
+import { recordData } from "./data-record.ts"
 import { exportOnnx } from "./export.ts"
-import { writeJson, writeYaml } from "./folder.ts"
+import { writeJson } from "./folder.ts"
 import { writeReport } from "./report.ts"
 import { augmentationOf, batchesPerEpoch, updatesPerEpoch } from "./settings.ts"
 import { prepareRun, type RunSetup, reopenRun } from "./setup.ts"
+import { spread } from "./spread.ts"
 
 /** What is known once a run begins. */
 export interface TrainStart {
@@ -96,18 +99,28 @@ export async function train(
     throw new UsageError("a run that is resumed has its own model: call train(undefined, { resume })")
   }
   const setup = options.resume !== undefined ? await reopenRun(options) : await prepareRun(model, options, onMessage)
-  const run = new Run(setup, { onStart, onStep, onEpoch, onMessage, signal })
+  let run: Run | undefined
   try {
+    run = new Run(setup, { onStart, onStep, onEpoch, onMessage, signal })
     return await run.train()
+  } catch (error) {
+    // A run that cannot even begin leaves nothing behind.
+    if (!setup.saved && !run?.begun) await rm(setup.paths.folder, { recursive: true, force: true })
+    throw error
   } finally {
-    await run.close()
+    await run?.close()
+    if (!model) await setup.model.dispose()
   }
 }
 
 class Run {
+  /** There is something to resume. */
+  begun = false
   readonly #setup: RunSetup
   readonly #events: TrainEvents
   readonly #trainLoader: Loader
+  /** The images to measure on. */
+  readonly #measured: Dataset
   readonly #valLoader: Loader
   readonly #records: EpochRecord[] = []
   readonly #stepsPerEpoch: number
@@ -117,18 +130,25 @@ class Run {
 
   constructor(setup: RunSetup, events: TrainEvents) {
     const { settings, splits, model } = setup
-    const { batchSize, seed, workers, strict } = settings
+    const { batchSize, seed, workers, strict, limitBatches = Number.POSITIVE_INFINITY } = settings
     const shared = { config: resolveDataConfig(model.dataConfig), seed, workers, strict }
     this.#setup = setup
     this.#events = events
     this.#stepsPerEpoch = batchesPerEpoch(splits.train.length, settings)
     const augmentation = augmentationOf(settings)
+    const valBatchSize = Math.max(batchSize, 32)
+    this.#measured = spread(splits.val, limitBatches * valBatchSize)
     this.#trainLoader = createLoader(splits.train, { ...shared, batchSize, mode: "train", augmentation })
-    this.#valLoader = createLoader(splits.val, { ...shared, batchSize: Math.max(batchSize, 32), mode: "eval" })
+    try {
+      this.#valLoader = createLoader(this.#measured, { ...shared, batchSize: valBatchSize, mode: "eval" })
+    } catch (error) {
+      void this.#trainLoader.close()
+      throw error
+    }
   }
 
   async train(): Promise<TrainResult> {
-    const { paths, settings, model } = this.#setup
+    const { paths, settings } = this.#setup
     const trainer = await this.#createTrainer()
     try {
       const progress = await this.#start(trainer)
@@ -136,13 +156,13 @@ class Run {
       while (!progress.finished) {
         if (this.#events.signal?.aborted || !(await this.#trainEpoch(trainer, progress))) {
           stopped = "signal"
-          await saveState(paths, model, trainer, progress)
+          await this.#save(trainer, progress)
           break
         }
         await this.#finishEpoch(trainer, progress)
         if (this.#outOfPatience(progress)) stopped = "patience"
         progress.finished = stopped === "patience" || progress.epoch > settings.epochs
-        await saveState(paths, model, trainer, progress)
+        await this.#save(trainer, progress)
       }
       const { best } = progress
       const result: TrainResult = {
@@ -204,7 +224,9 @@ class Run {
   async #start(trainer: Trainer): Promise<RunProgress> {
     const { paths, settings, splits, model, saved } = this.#setup
     const progress = saved ? await this.#goOn(trainer, saved) : await this.#begin(trainer)
-    this.#eventFile = openEvents(paths.folder, saved && trainer.updates)
+    this.begun = true
+    // What TensorBoard knows of finished epochs stays; only what comes after them is written again.
+    this.#eventFile = openEvents(paths.folder, saved && 1 + (this.#records.at(-1)?.step ?? -1))
     const { onMessage, onStart } = this.#events
     onMessage?.(splits.description)
     for (const warning of splits.warnings) onMessage?.(warning)
@@ -223,13 +245,13 @@ class Run {
     return progress
   }
 
-  /** Writes what a new run starts with. A run that cannot even do that leaves nothing behind. */
+  /** Writes what a new run starts with. */
   async #begin(trainer: Trainer): Promise<RunProgress> {
-    const { paths, settings, splits, model } = this.#setup
-    const { data, weights } = settings
+    const { paths, settings, splits, modelGiven } = this.#setup
     const progress: RunProgress = {
       epoch: 1,
       batch: 0,
+      data: recordData(splits, settings.data),
       lossSum: 0,
       gradNormSum: 0,
       best: { epoch: 0, top1: 0 },
@@ -237,24 +259,24 @@ class Run {
       finished: false,
       skipped: [],
     }
-    try {
-      await writeJson(paths.labels, splits.classes)
-      await startMetrics(paths.metrics, 0)
-      // So that it can be resumed from its first moment on, with the model that it was given.
-      await saveState(paths, model, trainer, progress)
-      // Last: a folder with a config is a run. Its paths hold wherever it is resumed from.
-      await writeYaml(paths.config, { ...settings, data: data && resolve(data), weights: weights && resolve(weights) })
-    } catch (error) {
-      await rm(paths.folder, { recursive: true, force: true })
-      throw error
-    }
+    await writeJson(paths.labels, splits.classes)
+    await startMetrics(paths.metrics, 0)
+    // So that it can be resumed from its first moment on, with the model that it was given.
+    await this.#save(trainer, progress)
+    // Last: a folder with a config is a run.
+    await writeRunConfig(paths.config, settings, modelGiven)
     return progress
+  }
+
+  async #save(trainer: Trainer, progress: RunProgress): Promise<void> {
+    await saveState(this.#setup.paths, this.#setup.model, trainer, progress)
+    this.#savedAt = performance.now()
   }
 
   /** Puts the state back, and metrics.csv with it. */
   async #goOn(trainer: Trainer, { state, tensors }: SavedState): Promise<RunProgress> {
     const { metrics } = this.#setup.paths
-    trainer.loadState({ tensors, updates: state.updates, batches: state.batches })
+    trainer.loadState({ ...state, tensors })
     await startMetrics(metrics, state.epoch - 1)
     this.#records.push(...(await readMetrics(metrics)))
     return state
@@ -262,31 +284,30 @@ class Run {
 
   /** Trains to the end of the epoch. False if the signal came before that. */
   async #trainEpoch(trainer: Trainer, progress: RunProgress): Promise<boolean> {
-    const { paths, model } = this.#setup
     const { onStep, signal } = this.#events
     const started = performance.now()
-    const before = { seconds: progress.seconds, batch: progress.batch }
+    const secondsBefore = progress.seconds
+    let images = 0
+    this.#stepSeconds = 0
     const range = { from: progress.batch, limit: this.#stepsPerEpoch - progress.batch }
     if (range.limit <= 0) return true
-    for await (const { images, targets } of this.#trainLoader.epoch(progress.epoch - 1, range)) {
+    for await (const batch of this.#trainLoader.epoch(progress.epoch - 1, range)) {
       const { loss, lr, gradNorm } = await trainer.step({
-        images,
-        targets: ndarray(targets, [targets.length], "int32"),
+        images: batch.images,
+        targets: ndarray(batch.targets, [batch.targets.length], "int32"),
       })
+      images += batch.targets.length
       progress.lossSum += loss
       progress.gradNormSum += gradNorm
       progress.batch++
-      const elapsed = (performance.now() - started) / 1000
-      progress.seconds = before.seconds + elapsed
-      const imagesPerSecond = ((progress.batch - before.batch) * images.shape[0]!) / elapsed
+      this.#stepSeconds = (performance.now() - started) / 1000
+      progress.seconds = secondsBefore + this.#stepSeconds
+      const imagesPerSecond = images / this.#stepSeconds
       onStep?.({ epoch: progress.epoch, step: progress.batch, loss, lr, gradNorm, imagesPerSecond })
       // Lets timers and signals in: the step itself does not.
       await setImmediate()
       if (signal?.aborted && progress.batch < this.#stepsPerEpoch) return false
-      if (performance.now() - this.#savedAt > SAVE_SECONDS * 1000) {
-        await saveState(paths, model, trainer, progress)
-        this.#savedAt = performance.now()
-      }
+      if (performance.now() - this.#savedAt > SAVE_SECONDS * 1000) await this.#save(trainer, progress)
     }
     return true
   }
@@ -297,8 +318,7 @@ class Run {
     const ema = settings.ema > 0
     const trainSeconds = progress.seconds - this.#records.reduce((sum, record) => sum + record.seconds, 0)
     const started = performance.now()
-    const limit = settings.limitBatches
-    const metrics = await measure(this.#valLoader.epoch(0, { limit }), splits.classes, (images) =>
+    const metrics = await measure(this.#valLoader.epoch(0), splits.classes, (images) =>
       trainer.forward(images, { ema }),
     )
     progress.seconds += (performance.now() - started) / 1000
@@ -312,8 +332,9 @@ class Run {
       top5,
       lr: trainer.lr,
       gradNorm: progress.gradNormSum / progress.batch,
-      imagesPerSecond: (progress.batch * settings.batchSize) / trainSeconds,
-      waitShare: Math.min(1, this.#waitedSince() / trainSeconds),
+      // Batches are full, unless there are not enough images for one.
+      imagesPerSecond: (progress.batch * Math.min(settings.batchSize, splits.train.length)) / trainSeconds,
+      waitShare: this.#waitShare(),
       memoryBytes: process.resourceUsage().maxRSS * 1024,
       seconds: trainSeconds + (performance.now() - started) / 1000,
     }
@@ -337,12 +358,14 @@ class Run {
   }
 
   #waitedBefore = 0
+  /** Seconds of the epoch's steps in this process: an epoch that is resumed had some before. */
+  #stepSeconds = 0
 
-  /** Seconds that training waited for data since this was last asked. */
-  #waitedSince(): number {
+  /** Share of these seconds that training waited for data. */
+  #waitShare(): number {
     const waited = this.#trainLoader.waitedSeconds - this.#waitedBefore
     this.#waitedBefore = this.#trainLoader.waitedSeconds
-    return waited
+    return this.#stepSeconds > 0 ? Math.min(1, waited / this.#stepSeconds) : 0
   }
 
   #tellSkipped(progress: RunProgress): void {
@@ -374,17 +397,16 @@ class Run {
 
   /** With the best weights: the last measurement, the exported model, the report. */
   async #conclude(progress: RunProgress): Promise<void> {
-    const { paths, settings, splits, model } = this.#setup
+    const { paths, settings, splits, model, modelGiven } = this.#setup
     model.loadStateDict(await loadTensors(paths.best))
-    const limit = settings.limitBatches
-    const metrics = await measure(this.#valLoader.epoch(0, { limit }), splits.classes, (images) =>
-      model.forward(images),
-    )
+    const metrics = await measure(this.#valLoader.epoch(0), splits.classes, (images) => model.forward(images))
     await exportOnnx(model, paths.onnx)
     await writeReport({
       paths,
       settings,
       splits,
+      measured: this.#measured,
+      modelGiven,
       model,
       records: this.#records,
       metrics,

@@ -21,6 +21,22 @@ export function nearestNames(name: string, known: readonly string[], count = 3):
     .map(({ candidate }) => candidate)
 }
 
+/** ", did you mean X?" for the nearest known name, or nothing where none is near. */
+export function suggestion(name: string, known: readonly string[]): string {
+  const [nearest] = nearestNames(name, known, 1)
+  return nearest === undefined ? "" : `, did you mean ${nearest}?`
+}
+
+/** Whether a value is a whole number of at least `least`. */
+export function isCount(value: unknown, least = 1): value is number {
+  return Number.isInteger(value) && (value as number) >= least
+}
+
+/** Throws a UsageError that names the option unless its value is a whole number of at least `least`. */
+export function checkCount(name: string, value: unknown, least = 1): void {
+  if (!isCount(value, least)) throw new UsageError(`${name} must be a whole number of at least ${least}, got ${value}`)
+}
+
 /** Levenshtein distance, with two neighbouring letters swapped counted as one edit. */
 function editDistance(a: string, b: string): number {
   const rows = Array.from({ length: a.length + 1 }, () => new Uint32Array(b.length + 1))

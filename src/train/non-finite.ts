@@ -19,7 +19,7 @@ export class NonFiniteError extends Error {
   constructor(loss: number, tensor: string, step: number, kept = "nothing was updated in this step") {
     super(
       `the loss is ${loss} at step ${step}; the first value that is not finite is in ${tensor}. ` +
-        `Lower --lr, warm up longer, or clip gradients (--clip-grad 1); ${kept}`,
+        `Lower the learning rate (--lr), warm up longer (--warmup-epochs) or clip gradients harder (--clip-grad); ${kept}`,
     )
     this.loss = loss
     this.tensor = tensor

@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod"
-import { nearestNames, UsageError } from "../tensor/errors.ts"
+import { suggestion, UsageError } from "../tensor/errors.ts"
 
 /** One option, read from its schema. */
 export interface OptionField {
@@ -92,12 +92,6 @@ export function toKebab(name: string): string {
 /** `batch-size` -> `batchSize`. */
 export function toCamel(name: string): string {
   return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
-}
-
-/** ", did you mean X?" where a known name is near, otherwise nothing. */
-export function suggestion(name: string, known: readonly string[]): string {
-  const [nearest] = nearestNames(name, known, 1)
-  return nearest === undefined ? "" : `, did you mean ${nearest}?`
 }
 
 /**

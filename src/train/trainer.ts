@@ -212,18 +212,18 @@ export class Trainer {
   }
 
   /** What a resumed run needs besides the weights: the optimizer's state, its counters and the average. */
-  state(): { tensors: StateDict; updates: number; batches: number } {
+  state(): { tensors: StateDict; updates: number; batches: number; lr: number } {
     const tensors: StateDict = {}
     for (const [name, value] of Object.entries(this.#optimizer.state())) tensors[`optimizer/${name}`] = value
     for (const [name, value] of Object.entries(this.emaWeights ?? {})) tensors[`ema/${name}`] = value
     this.#accumulated?.forEach((sum, i) => {
       tensors[`accumulated/${this.#names[i]}`] = ndarray(sum)
     })
-    return { tensors, updates: this.#updates, batches: this.#batches }
+    return { tensors, updates: this.#updates, batches: this.#batches, lr: this.#lr }
   }
 
   /** Takes back what `state` gave. Throws an InputError if it belongs to another model or other options. */
-  loadState({ tensors, updates, batches }: ReturnType<Trainer["state"]>): void {
+  loadState({ tensors, updates, batches, lr }: ReturnType<Trainer["state"]>): void {
     const part = (prefix: string): StateDict =>
       Object.fromEntries(
         Object.entries(tensors).flatMap(([name, value]) =>
@@ -235,6 +235,7 @@ export class Trainer {
     restore(this.#accumulated, this.#names, part("accumulated/"), "accumulated")
     this.#updates = updates
     this.#batches = batches
+    this.#lr = lr
   }
 
   /** Frees the compiled graphs. */

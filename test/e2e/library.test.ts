@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { InferenceSession } from "onnxruntime-node"
-import { beforeAll, describe, expect, test } from "vitest"
+import { beforeAll, describe, expect, test, vi } from "vitest"
 import {
   createModel,
   type EpochRecord,
@@ -11,7 +11,6 @@ import {
   exportOnnx,
   InputError,
   loadRun,
-  type Model,
   predict,
   type TrainResult,
   type TrainStart,
@@ -19,6 +18,7 @@ import {
   train,
   UsageError,
 } from "../../src/index.ts"
+import { Model } from "../../src/models/model.ts"
 import { colourPicture, sharedFolder, writeColourFolder, writeFile } from "../support/images.ts"
 
 const folder = sharedFolder()
@@ -129,6 +129,30 @@ describe("a signal", () => {
   })
 })
 
+test("a run that cannot begin leaves nothing behind", async () => {
+  const preprocessing = { mean: [0.5, 0.5], std: [0.5, 0.5] }
+  const odd = await createModel("convnext", { config, numClasses: 3, inputSize: 32, preprocessing })
+  await expect(train(odd, { data, out: join(folder, "odd") })).rejects.toThrow(UsageError)
+  expect(readdirSync(folder)).not.toContain("odd")
+})
+
+test("a model is disposed of by who made it", async () => {
+  const dispose = vi.spyOn(Model.prototype, "dispose")
+  await train(await makeModel(), { data, out: join(folder, "given"), fastDevRun: true })
+  expect(dispose).not.toHaveBeenCalled()
+  await train(undefined, { data, out: join(folder, "made"), fastDevRun: true, imageSize: 8 })
+  expect(dispose).toHaveBeenCalledOnce()
+  dispose.mockRestore()
+})
+
+test("throughput counts the images that there are, also where they do not fill a batch", async () => {
+  const steps: TrainStep[] = []
+  const options = { data, out: join(folder, "one batch"), epochs: 1, imageSize: 8, batchSize: 99 }
+  const { epochs } = await train(undefined, { ...options, onStep: (step) => steps.push(step) })
+  expect(steps).toHaveLength(1)
+  expect(epochs[0]!.imagesPerSecond).toBeCloseTo(steps[0]!.imagesPerSecond, 6)
+})
+
 test("patience stops a run that gets no better", async () => {
   const out = join(folder, "patient")
   // A rate that changes nothing: the first epoch stays the best.
@@ -181,6 +205,17 @@ describe("evaluate", () => {
       [0, 10, 0],
       [0, 0, 10],
     ])
+  })
+
+  test("measures what a run held out of the images that it learned from, if it is named", async () => {
+    const { count, top1, warnings } = await evaluate(model, data, { run })
+    expect({ count, top1 }).toEqual({ count: 6, top1: result.best.top1 })
+    expect(warnings).toEqual([
+      `${run} learned from the other images of ${data}: only the 6 that it held out are measured`,
+    ])
+    const others = await writeColourFolder(join(folder, "others"), { red: 2, blue: 2 })
+    expect(await evaluate(model, others, { run })).toMatchObject({ count: 4, warnings: [] })
+    await expect(evaluate(model, data, { run: data })).rejects.toThrow(/colours is no run/)
   })
 
   test("needs class names, and classes that it knows", async () => {
@@ -258,7 +293,7 @@ describe("wrong calls", () => {
       "an unknown field",
       () => createModel("convnext", { config: { depth: [1] } }),
       UsageError,
-      /no option depth: did you mean depths\?/,
+      /no option depth, did you mean depths\?/,
     ],
   ])("%s", async (_, call, kind, message) => {
     const error: unknown = await call().catch((reason: unknown) => reason)

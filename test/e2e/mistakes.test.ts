@@ -58,11 +58,31 @@ describe.each<[string, [args: string, code: 1 | 2, message: string | RegExp][]]>
       ["trian colours", 2, "unknown command trian, did you mean train?"],
       ["--verison", 2, "unknown option --verison, did you mean --version?"],
       ["train colours --batchsize 4", 2, "unknown option --batchsize, did you mean --batch-size?"],
-      ["train colours --model convnext_tinny", 2, /^there is no model convnext_tinny: did you mean convnext_tiny/],
+      ["train colours --model convnext_tinny", 2, /^there is no model convnext_tinny, did you mean convnext_tiny/],
       ["models resnext", 2, /^no model matches resnext; /],
       ["predict convnext_tiny file.txt", 2, /^convnext_tiny has no trained weights: give the folder of a run instead/],
       ["predict nowhere file.txt", 2, "there is no run folder and no model named nowhere; see convnext models"],
       ["train colours again", 2, 'unexpected argument "again"; the usage is: convnext train [DATA]'],
+      [
+        "predict run file.txt --weights a.safetensors",
+        2,
+        "--weights goes with the name of a model: run has weights of its own",
+      ],
+      [
+        "eval run/best.safetensors colours --checkpoint last",
+        2,
+        "--checkpoint goes with the folder of a run: run/best.safetensors is a checkpoint itself",
+      ],
+      [
+        "export convnext_tiny --weights a.safetensors --checkpoint last",
+        2,
+        "--checkpoint goes with the folder of a run: convnext_tiny is the name of a model",
+      ],
+      [
+        "predict convnext_tiny.in1k file.txt --weights a.safetensors",
+        2,
+        "there is no run folder and no model named convnext_tiny.in1k, did you mean convnext_tiny?",
+      ],
       ["predict run", 2, /^FILE is missing: images, folders of images, or quoted patterns/],
       ["train colours --out", 2, "--out needs a value: FOLDER"],
     ],
@@ -78,7 +98,7 @@ describe.each<[string, [args: string, code: 1 | 2, message: string | RegExp][]]>
       ["train colours --image-size 7", 2, "--image-size must be a whole number from 8 to 4096, got 7"],
       ["train colours --device tpu", 2, '--device must be one of auto, cpu, got "tpu"'],
       ["predict run colours --top-k 0", 2, "--top-k must be a whole number at least 1, got 0"],
-      ["train colours --model convnext_tiny --image-size 16", 2, /at least 32 for convnext_tiny, got 16/],
+      ["train colours --model convnext_tiny --image-size 16", 2, /^inputSize of convnext_tiny .* 32, got 16/],
     ],
   ],
   [
@@ -142,7 +162,7 @@ test("weights of another model are listed by name and shape", async () => {
   })
   expect(code).toBe(1)
   expect(stderr).toMatch(
-    /^convnext: the weights do not fit convnext_mini: stem\.0\.weight is \[32, 3, 2, 2\] where \[32, 1, 2, 2\] is expected; /,
+    /^convnext: the weights do not fit convnext_mini: stem\.0\.weight is \[32, 3, 2, 2\] where \[32, 1, 2, 2\] is expected$/m,
   )
   expect(readdirSync(cwd)).not.toContain("misfit")
 })

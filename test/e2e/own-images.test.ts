@@ -189,7 +189,40 @@ describe("evaluating", () => {
   })
 
   test("measures exactly as many images as --limit says", async () => {
-    expect(await convnextJson<Evaluation>(["eval", run, data, "--limit", "5"])).toMatchObject({ count: 5 })
+    const { count, perClass } = await convnextJson<Evaluation>(["eval", run, data, "--limit", "5"])
+    expect(count).toBe(5)
+    // Of all classes, although the images of a folder lie class by class.
+    expect(perClass.map(({ support }) => support)).toEqual([2, 2, 1])
+  })
+
+  test("measures what a run held out of a folder that was not divided, or all of it with --all", async () => {
+    const flat = await writeColourFolder(join(folder, "undivided"), { red: 10, green: 10, blue: 10 })
+    const out = join(folder, "undivided run")
+    const options = ["--fast-dev-run", "--image-size", "8", "--val-fraction", "0.3", "--seed", "4"]
+    const trained = await convnextJson<TrainResult>(["train", flat, ...options, "--limit-batches", "9", "--out", out])
+    // The same folder by another name, and a checkpoint of the run.
+    for (const [model, measured] of [
+      [out, `${flat}/../undivided/`],
+      [join(out, "best.safetensors"), flat],
+    ] as const) {
+      const { code, stderr, stdout } = await convnext(["eval", model, measured, "--json"])
+      expect(code, stderr).toBe(0)
+      expect(stderr).toBe(
+        `${out} learned from the other images of ${measured}: only the 9 that it held out are measured\n`,
+      )
+      expect(JSON.parse(stdout)).toMatchObject({ count: 9, top1: trained.best.top1, warnings: [stderr.trimEnd()] })
+    }
+    expect(await convnext(["eval", out, flat, "--all"])).toMatchObject({
+      code: 0,
+      stderr: "",
+      stdout: expect.stringContaining(" 30 images\n"),
+    })
+    rmSync(join(flat, "red", "0.png"))
+    const changed = await convnext(["eval", out, flat])
+    expect(changed.stdout).toContain(" 29 images\n")
+    expect(changed.stderr).toMatch(
+      /^.* has changed since .* all images are measured, also those that it learned from\n$/,
+    )
   })
 
   test("shows a table for people, and stops at what cannot be read with --strict", async () => {
@@ -204,13 +237,11 @@ describe("evaluating", () => {
 })
 
 describe("exporting", () => {
-  test("writes a checked file, and over an old one with --force alone", async () => {
+  test("writes the checked file in the run, be it there or not", async () => {
     const onnx = join(run, "model.onnx")
-    const refused = await convnext(["export", run])
-    expect(refused).toMatchObject({
-      code: 1,
-      stderr: `convnext: ${onnx} exists; choose another file with --out, or overwrite it with --force\n`,
-    })
+    const trained = readFileSync(onnx)
+    expect(await convnext(["export", run])).toMatchObject({ code: 0, stderr: `${onnx} was written again\n` })
+    expect(readFileSync(onnx).equals(trained)).toBe(true)
     rmSync(onnx)
     const { path, bytes, maxDifference } = await convnextJson<{ path: string; bytes: number; maxDifference: number }>([
       "export",
@@ -219,9 +250,23 @@ describe("exporting", () => {
     expect(path).toBe(onnx)
     expect(bytes).toBe(statSync(onnx).size)
     expect(maxDifference).toBeLessThan(1e-4)
-    writeFile(onnx, "old")
-    expect(await convnext(["export", run, "--force"])).toMatchObject({ code: 0 })
-    expect(statSync(onnx).size).toBe(bytes)
+  })
+
+  test("writes over another file, or with other weights, with --force alone", async () => {
+    const elsewhere = join(folder, "elsewhere.onnx")
+    writeFile(elsewhere, "old")
+    for (const [path, options] of [
+      [elsewhere, ["--out", elsewhere]],
+      [join(run, "model.onnx"), ["--checkpoint", "last"]],
+    ] as const) {
+      expect(await convnext(["export", run, ...options])).toMatchObject({
+        code: 1,
+        stderr: `convnext: ${path} exists; choose another file with --out, or overwrite it with --force\n`,
+      })
+    }
+    expect(readFileSync(elsewhere, "utf8")).toBe("old")
+    expect(await convnext(["export", run, "--out", elsewhere, "--force"])).toMatchObject({ code: 0 })
+    expect(statSync(elsewhere).size).toBe(statSync(join(run, "model.onnx")).size)
   })
 
   test("takes the last checkpoint too, and another place", async () => {

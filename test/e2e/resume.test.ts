@@ -1,13 +1,14 @@
 /** A run that is stopped, however roughly, goes on to the bits that an uninterrupted run reaches. */
 
-import { mkdirSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, watch, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { beforeAll, describe, expect, test } from "vitest"
-import { createModel, loadTensors, type StateDict, train } from "../../src/index.ts"
+import { createModel, InputError, loadTensors, type StateDict, train } from "../../src/index.ts"
 import { Random } from "../../src/tensor/random.ts"
 import type { TrainOptions } from "../../src/train/options.ts"
 import { convnext, type Running, startConvnext } from "../support/cli.ts"
+import { shownScalars } from "../support/event-file.ts"
 import { sharedFolder, writeColourFolder } from "../support/images.ts"
 
 const folder = sharedFolder()
@@ -61,16 +62,34 @@ function whileWriting(run: string, count: number): () => Promise<void> {
     })
 }
 
-const settings: Record<string, { data: string[]; options: TrainOptions; seeds: number[] }> = {
+interface Setting {
+  data: string[]
+  options: TrainOptions
+  seeds: number[]
+  /** Where a signal stops the run. */
+  stops: { epoch: number; step: number }[]
+}
+
+const settings: Record<string, Setting> = {
   "images in memory, gradients accumulated across epochs, averaged weights": {
     data: [],
     options: { epochs: 6, imageSize: 16, batchSize: 8, limitBatches: 12, accumulate: 5, ema: 0.9, threads: 1 },
     seeds: [1, 2],
+    // After step 10 of epoch 4 (batch 46) the epoch has no update any more: its rate is that of the process before.
+    stops: [
+      { epoch: 2, step: 3 },
+      { epoch: 3, step: 4 },
+      { epoch: 4, step: 10 },
+    ],
   },
   "files that workers read": {
     data: [join(folder, "colours")],
     options: { epochs: 6, imageSize: 16, batchSize: 4, accumulate: 2, ema: 0.8, workers: 2, threads: 1 },
     seeds: [3],
+    stops: [
+      { epoch: 2, step: 3 },
+      { epoch: 3, step: 4 },
+    ],
   },
 }
 
@@ -78,7 +97,7 @@ beforeAll(async () => {
   await writeColourFolder(join(folder, "colours"), { red: 14, green: 14, blue: 14 })
 })
 
-describe.each(Object.entries(settings))("%s", (name, { data, options, seeds }) => {
+describe.each(Object.entries(settings))("%s", (name, { data, options, seeds, stops }) => {
   const [key] = name.split(" ")
   const whole = join(folder, `${key} whole`)
   const flags = Object.entries(options).flatMap(([option, value]) => [
@@ -122,14 +141,11 @@ describe.each(Object.entries(settings))("%s", (name, { data, options, seeds }) =
     expect(readdirSync(run).filter((file) => file.endsWith(".tmp"))).toEqual([])
   })
 
-  test("stopped by a signal in the middle of two epochs, a run resumes to the same bits", async () => {
+  test("stopped by a signal in the middle of epochs, a run resumes to the same bits", async () => {
     const run = join(folder, `${key} stopped`)
-    for (const stopAt of [
-      { epoch: 2, step: 3 },
-      { epoch: 3, step: 4 },
-    ]) {
+    for (const stopAt of stops) {
       const stop = new AbortController()
-      const call = stopAt.epoch === 2 ? { ...options, data: data[0], out: run } : { resume: run }
+      const call = stopAt === stops[0] ? { ...options, data: data[0], out: run } : { resume: run }
       const { stopped } = await train(undefined, {
         ...call,
         signal: stop.signal,
@@ -145,8 +161,12 @@ describe.each(Object.entries(settings))("%s", (name, { data, options, seeds }) =
     }
     const { code, stderr } = await convnext(["train", "--resume", run])
     expect(code, stderr).toBe(0)
-    expect(stderr).toContain("for epochs 3 to 6 of")
+    expect(stderr).toContain(`for epochs ${stops.at(-1)!.epoch} to 6 of`)
     expect(resultOf(run)).toEqual(resultOf(whole))
+    // Every epoch is a point on TensorBoard's curves, those before a resumption too.
+    const curve = await shownScalars(run, "loss/val")
+    expect(curve).toHaveLength(6)
+    expect(curve).toEqual(await shownScalars(whole, "loss/val"))
   })
 })
 
@@ -158,6 +178,7 @@ describe("a run of a model that was made by hand", () => {
   test("is resumed with that model and its first weights, by the command as well", async () => {
     const whole = join(folder, "own whole")
     await train(await make(), { ...options, out: whole })
+    expect(readFileSync(join(whole, "report.html"), "utf8")).not.toContain("--config")
     const run = join(folder, "own")
     const stop = new AbortController()
     await train(await make(), { ...options, out: run, signal: stop.signal, onStart: () => stop.abort() })
@@ -166,6 +187,15 @@ describe("a run of a model that was made by hand", () => {
     const { code, stderr } = await convnext(["train", "--resume", run])
     expect(code, stderr).toBe(0)
     expect(resultOf(run)).toEqual(resultOf(whole))
+    expect(readFileSync(join(run, "report.html"), "utf8")).not.toContain("--config")
+  })
+
+  test("is not repeated from its configuration, which cannot make the model", async () => {
+    const config = join(folder, "own", "config.yaml")
+    expect(await convnext(["train", "--config", config])).toMatchObject({
+      code: 1,
+      stderr: `convnext: ${config} is of a run whose model was given by a program: options cannot make it. Run that program again, or go on with the run by --resume\n`,
+    })
   })
 
   test("does not let go of weights that were loaded", async () => {
@@ -186,13 +216,15 @@ describe("what cannot be resumed", () => {
   test("a run that has finished is concluded again, and nothing else changes", async () => {
     const before = resultOf(run)
     rmSync(join(run, "report.html"))
+    const curve = await shownScalars(run, "loss/val")
     const { code, stdout, stderr } = await convnext(["train", "--resume", run])
     expect(code, stderr).toBe(0)
     expect(stderr).toContain("the run has finished already")
     expect(stderr).not.toContain("training convnext_mini")
     expect(stdout).toContain("best top-1")
-    expect(readdirSync(run)).toContain("report.html")
+    expect(readFileSync(join(run, "report.html"), "utf8")).toContain("train --config")
     expect(resultOf(run)).toEqual(before)
+    expect(await shownScalars(run, "loss/val")).toEqual(curve)
   })
 
   test.each<[string, () => string[], 1 | 2, string | RegExp]>([
@@ -220,8 +252,20 @@ describe("what cannot be resumed", () => {
     [
       "a configuration that is none",
       () => [damaged("config.yaml", "epochs: many\n")],
-      2,
-      /^epochs must be a whole number/,
+      1,
+      /config\.yaml is damaged: epochs must be a whole number/,
+    ],
+    [
+      "an unknown setting",
+      () => [damaged("config.yaml", "epoch: 1\n")],
+      1,
+      /config\.yaml is damaged: unknown option epoch/,
+    ],
+    [
+      "a state whose tensors are elsewhere",
+      () => [damaged("state.json", stateWith({ tensors: "../images whole/last.safetensors" }))],
+      1,
+      /state\.json is damaged: tensors is no file of a state/,
     ],
   ])("%s", async (_, resume, code, message) => {
     const { code: ended, stderr } = await convnext(["train", "--resume", ...resume()])
@@ -241,7 +285,38 @@ describe("what cannot be resumed", () => {
     expect(code).toBe(1)
     expect(stderr).toMatch(/^convnext: the data has other classes than when .*other began: image folder, 3 classes/)
   })
+
+  test("data that has changed, be it in number or in names; data that was moved as a whole is the same", async () => {
+    const data = await writeColourFolder(join(folder, "changing"), { red: 6, blue: 6 })
+    const run = join(folder, "changed")
+    const stop = new AbortController()
+    const options: TrainOptions = { data, out: run, epochs: 2, imageSize: 8, batchSize: 2 }
+    await train(undefined, { ...options, signal: stop.signal, onStep: () => stop.abort() })
+    const resume = train.bind(undefined, undefined, { resume: run })
+    const changed = (what: string) =>
+      new InputError(`the data has changed since ${run} began: ${what}. Put it back, or train anew`)
+
+    const image = join(data, "red", "5.png")
+    renameSync(image, join(data, "red", "55.png"))
+    await expect(resume()).rejects.toThrow(
+      changed("as many images as then (10 images to learn from and 2 to measure on), but other files"),
+    )
+    renameSync(join(data, "red", "55.png"), join(folder, "away.png"))
+    await expect(resume()).rejects.toThrow(
+      changed("10 images to learn from and 2 to measure on then, 9 images to learn from and 2 to measure on now"),
+    )
+    renameSync(join(folder, "away.png"), image)
+    renameSync(data, `${data} moved`)
+    const config = join(run, "config.yaml")
+    writeFileSync(config, readFileSync(config, "utf8").replace(data, `${data} moved`))
+    expect(await resume()).toMatchObject({ stopped: "done" })
+  })
 })
+
+/** state.json of a run with other values for some of its fields. */
+function stateWith(fields: Record<string, unknown>): string {
+  return JSON.stringify({ ...JSON.parse(readFileSync(join(folder, "images whole", "state.json"), "utf8")), ...fields })
+}
 
 /** A folder with one file of a run, damaged, beside those that are needed to get to it. */
 function damaged(file: string, content: string): string {

@@ -4,7 +4,7 @@ import { z } from "zod"
 import type { Evaluation } from "../../run/evaluate.ts"
 import { defineCommand } from "../command.ts"
 import { loadLibrary } from "../library.ts"
-import { modelOptions, openModel } from "../model-source.ts"
+import { modelOptions, openModel, runOf } from "../model-source.ts"
 import { formatPercent, formatTable } from "../table.ts"
 
 /** A confusion matrix of more classes does not fit on a terminal. */
@@ -15,10 +15,12 @@ export default defineCommand({
     model: modelOptions.model,
     data: z.string().min(1).meta({
       placeholder: "DATA",
-      description: "Folder of images with one subfolder per class; if it has a val/ folder, that one",
+      description:
+        "Folder of images with one subfolder per class; if it has a val/ folder, that one; of the images that the run learned from, those that it held out",
     }),
     batchSize: z.int().min(1).default(64).describe("Images per batch"),
-    limit: z.int().min(1).optional().describe("Use only the first N images"),
+    limit: z.int().min(1).optional().describe("Use only N images, evenly spaced over all"),
+    all: z.boolean().default(false).describe("Measure all images, also those that the run learned from"),
     strict: z.boolean().default(false).describe("Stop at an unreadable image instead of skipping and counting it"),
     weights: modelOptions.weights,
     checkpoint: modelOptions.checkpoint,
@@ -27,16 +29,22 @@ export default defineCommand({
   }),
   positionals: ["model", "data"],
   examples: [
-    ["convnext eval runs/pets pets/", "Accuracy, and precision and recall of each class"],
+    ["convnext eval runs/pets pets/", "Accuracy, and precision and recall of each class, on what the run held out"],
     ["convnext eval runs/pets pets/ --checkpoint last", "The last checkpoint instead of the best"],
     ["convnext eval runs/pets pets/ --json > metrics.json", "All numbers, with the confusion matrix"],
   ],
   async run(options, { note }) {
-    const { batchSize, limit, strict } = options
+    const { batchSize, limit, strict, all } = options
     const library = await loadLibrary()
     const model = await openModel(library, options)
     try {
-      const result = await library.evaluate(model, options.data, { batchSize, limit, strict })
+      const result = await library.evaluate(model, options.data, {
+        batchSize,
+        limit,
+        strict,
+        run: all ? undefined : await runOf(options.model),
+      })
+      for (const warning of result.warnings) note(warning)
       for (const { source, reason } of result.skipped) note(`skipped ${source}: ${reason}`)
       const { length } = result.skipped
       if (length > 0) note(`not counted: ${length} unreadable ${length === 1 ? "image" : "images"}`)

@@ -2,7 +2,7 @@
 
 import { z } from "zod"
 import type { ModelInfo } from "../../models/model.ts"
-import { nearestNames, UsageError } from "../../tensor/errors.ts"
+import { suggestion, UsageError } from "../../tensor/errors.ts"
 import { defineCommand } from "../command.ts"
 import { loadLibrary } from "../library.ts"
 import { formatCount, formatTable } from "../table.ts"
@@ -26,10 +26,7 @@ export default defineCommand({
     const models = listModels(filter)
     if (filter !== undefined && models.length === 0) {
       const names = listModels().map(({ name }) => name)
-      const near = nearestNames(filter, names)
-      throw new UsageError(
-        `no model matches ${filter}${near.length > 0 ? `; near are ${near.join(", ")}` : ""}; convnext models lists all`,
-      )
+      throw new UsageError(`no model matches ${filter}${suggestion(filter, names) || "; convnext models lists all"}`)
     }
     return { json: models, text: () => modelTable(models) }
   },

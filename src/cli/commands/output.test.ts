@@ -44,6 +44,7 @@ function evaluation(classCount: number): Evaluation {
     confusion: classes.map((_, i) => classes.map((_, j) => (i === j ? 1 : 0))),
     perClass: classes.map((name) => ({ name, precision: 1, recall: 1, f1: 1, support: 1 })),
     skipped: [],
+    warnings: [],
   }
 }
 
@@ -80,7 +81,7 @@ test.skipIf(process.platform === "win32")("training ends with the report and com
     "Next, try",
     "  npx convnext predict 'my runs/pets' 'pets/cat/a b.jpg'",
     "  npx convnext eval 'my runs/pets' pets",
-    "  npx convnext export 'my runs/pets' --out model.onnx",
+    "  npx convnext export 'my runs/pets'",
   ])
   expect(trainSummary({ ...result, example: undefined })).toContain("predict 'my runs/pets' photo.jpg")
 })

@@ -63,7 +63,7 @@ export function trainSummary({ folder, data, example, best, reportPath, onnxPath
   const next = [
     shellCommand("npx", "convnext", "predict", folder, example === undefined ? "photo.jpg" : shown(example)),
     shellCommand("npx", "convnext", "eval", folder, shown(data)),
-    shellCommand("npx", "convnext", "export", folder, "--out", "model.onnx"),
+    shellCommand("npx", "convnext", "export", folder),
   ]
   return [
     `best top-1 ${formatPercent(best.top1)} in epoch ${best.epoch}`,

@@ -4,7 +4,8 @@ import { join, relative } from "node:path"
 import { expect, test } from "vitest"
 import { imageFolder, temporaryFolder } from "../../../test/data/image-folder.ts"
 import { InputError } from "../../tensor/errors.ts"
-import { findParts, folderDataset, scanImageFolder } from "./folder.ts"
+import { sortNatural } from "../natural-order.ts"
+import { findParts, folderDataset, portablePath, scanImageFolder } from "./folder.ts"
 
 /** Classes, and "path label" of each file. */
 async function layoutOf(root: string) {
@@ -37,6 +38,14 @@ test("classes and files are named, numbered and ordered as timm 1.0.31 reads thi
     expect.stringMatching(/^images in .* itself, outside of any class folder, are left out: 1$/),
     "folders without images are left out: empty",
   ])
+})
+
+test("files on Windows are in the order of Linux", () => {
+  const files = ["cat/1.jpg", "cat2/1.jpg", "cat@home/1.jpg", "cat[b]/1.jpg", "cat/s/1.jpg", "cat-a/1.jpg"]
+  const onWindows = files.map((path) => path.replaceAll("/", "\\"))
+  const sorted = sortNatural(onWindows, (path) => portablePath(path, "\\"))
+  expect(sorted.map((path) => path.replaceAll("\\", "/"))).toEqual(sortNatural(files, (path) => path))
+  expect(sorted).not.toEqual(sortNatural(onWindows, (path) => path))
 })
 
 test("every format is read, whatever the case of its extension, from names with any characters", async () => {

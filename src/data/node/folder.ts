@@ -6,9 +6,10 @@
 
 import { type Dirent, type Stats, statSync } from "node:fs"
 import { readdir, realpath } from "node:fs/promises"
-import { basename, extname, join, relative } from "node:path"
+import { basename, join, relative, sep } from "node:path"
 import { InputError } from "../../tensor/errors.ts"
 import type { FileDataset } from "../dataset.ts"
+import { hasImageExtension, imageExtensions } from "../format.ts"
 import { compareNatural, sortNatural } from "../natural-order.ts"
 import { decodeImage } from "./decode.ts"
 
@@ -25,8 +26,6 @@ const partNames: Record<PartName, readonly string[]> = {
   val: ["val", "validation", "valid", "eval", "evaluation"],
   test: ["test", "testing"],
 }
-
-const imageExtensions = new Set([".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".avif", ".bmp"])
 
 /** The images below a folder, by class. */
 export interface ImageFolder {
@@ -49,15 +48,20 @@ export async function scanImageFolder(root: string): Promise<ImageFolder> {
     throw new InputError(
       walk.loose > 0
         ? `${root} holds images (${walk.loose}) but no folders of classes. ${expectedLayout}`
-        : `there are no images (${[...imageExtensions].join(" ")}) below ${root}. ${expectedLayout}`,
+        : `there are no images (${imageExtensions.join(" ")}) below ${root}. ${expectedLayout}`,
     )
   }
   return {
     root,
     classes: [...walk.homes.keys()].sort(compareNatural),
-    files: sortNatural(walk.files, ({ path }) => path),
+    files: sortNatural(walk.files, ({ path }) => portablePath(path)),
     warnings: describeOddities(walk),
   }
+}
+
+/** The path with "/" between its parts, so that the order of files, and how they are divided, is the same on Windows. */
+export function portablePath(path: string, separator: string = sep): string {
+  return path.replaceAll(separator, "/")
 }
 
 interface Walk {
@@ -79,7 +83,7 @@ async function visit(folder: string, walk: Walk): Promise<void> {
   walk.visited.add(real)
 
   const { files, folders } = await list(folder)
-  const images = files.filter((name) => imageExtensions.has(extname(name).toLowerCase()))
+  const images = files.filter(hasImageExtension)
   if (folder === walk.root) {
     walk.loose = images.length
   } else if (images.length > 0) {

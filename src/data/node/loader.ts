@@ -2,7 +2,7 @@
 
 import { availableParallelism } from "node:os"
 import { performance } from "node:perf_hooks"
-import { InputError, UsageError } from "../../tensor/errors.ts"
+import { checkCount, InputError } from "../../tensor/errors.ts"
 import type { NdArray } from "../../tensor/ndarray.ts"
 import type { ResolvedDataConfig } from "../config.ts"
 import type { Dataset } from "../dataset.ts"
@@ -96,20 +96,14 @@ export interface Loader {
 export function createLoader(dataset: Dataset, options: LoaderOptions): Loader {
   const { batchSize, config, mode, augmentation, seed = 0, prefetch = 3 } = options
   const workers = options.workers ?? Math.min(Math.max(availableParallelism() - 1, 1), 8)
-  checkCount("batchSize", batchSize, 1)
+  checkCount("batchSize", batchSize)
   checkCount("workers", workers, 0)
-  checkCount("prefetch", prefetch, 1)
+  checkCount("prefetch", prefetch)
   const spec = { config, mode, augmentation, seed }
   sampleWriter(spec) // so that a mistake in it is thrown here, not by a worker later
   const threaded = dataset.kind === "files" && workers > 0
   const filler = threaded ? workerFiller(spec, workers) : callingThreadFiller(dataset, spec)
   return new BatchLoader(dataset, { ...options, seed }, filler, threaded ? prefetch : 0)
-}
-
-function checkCount(name: string, value: number, least: number): void {
-  if (!Number.isInteger(value) || value < least) {
-    throw new UsageError(`${name} must be a whole number of at least ${least}, got ${value}`)
-  }
 }
 
 /** A batch whose pixels lie in a buffer of the filler. */

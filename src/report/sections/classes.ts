@@ -5,8 +5,9 @@ import { html, type Markup } from "../html.ts"
 import { plural, section } from "./section.ts"
 
 export function classes({ evaluation, data }: ReportData): Markup {
-  const orZero = (score: number) => (Number.isNaN(score) ? 0 : score)
-  const worstFirst = [...evaluation.perClass].sort((a, b) => orZero(a.f1) - orZero(b.f1) || b.support - a.support)
+  // A class that nothing is known of is not hard.
+  const orLast = (score: number) => (Number.isNaN(score) ? 2 : score)
+  const worstFirst = [...evaluation.perClass].sort((a, b) => orLast(a.f1) - orLast(b.f1) || b.support - a.support)
   return section(
     "classes",
     "Classes",

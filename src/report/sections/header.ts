@@ -10,7 +10,7 @@ export function header(data: ReportData): Markup {
 <p class="eyebrow">Training report</p>
 <h1>${title}</h1>
 <p class="meta">${model.name} · ${data.data.description} · ${formatDate(createdAt)} · convnext ${version}</p>
-<pre class="code"><code>${command}</code></pre>
+${command === undefined ? undefined : html`<pre class="code"><code>${command}</code></pre>`}
 <dl class="figures">
 ${keyFigures(data).map(
   ([name, value, note]) => html`<div><dt>${name}</dt><dd>${value}</dd><dd class="note">${note}</dd></div>

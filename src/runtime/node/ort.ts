@@ -15,6 +15,8 @@ export async function createNodeBackend(device: string): Promise<Backend> {
   if (device !== "cpu" && device !== "auto") {
     throw new UsageError(`device ${device} is not supported yet: use --device cpu or auto`)
   }
+  // ONNX Runtime would keep a device id and a queue of events in the home folder. Whoever wants that sets it to 0.
+  process.env.ORT_DISABLE_TELEMETRY ??= "1"
   const ort = (await import("onnxruntime-node")).default as Ort
   const createSession = (model: EncodedModel, options?: SessionOptions) => createOrtSession(ort, model, options)
   return { device: "cpu", block: await probeBlock(createSession), createSession }

@@ -15,6 +15,7 @@ export interface ClassMetrics {
   support: number
 }
 
+/** Means over all samples; 0 if there are none. */
 export interface ClassificationResult {
   /** Mean cross-entropy. */
   loss: number
@@ -77,10 +78,11 @@ export class ClassificationMetrics {
       loss += outcome.loss
     }
     const count = outcomes.length
+    const divisor = Math.max(1, count)
     return {
-      loss: share(loss, count),
-      top1: share(this.#top1, count),
-      top5: share(this.#top5, count),
+      loss: loss / divisor,
+      top1: this.#top1 / divisor,
+      top5: this.#top5 / divisor,
       count,
       classes,
       confusion,

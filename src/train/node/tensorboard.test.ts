@@ -1,7 +1,8 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { decodeMessage, readRecords, scalarsOf } from "../../../test/support/event-file.ts"
 import { InputError } from "../../tensor/errors.ts"
 import { crc32c, openEvents } from "./tensorboard.ts"
 
@@ -10,61 +11,6 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "convnext-events-"))
 })
 afterAll(() => rm(folder, { recursive: true }))
-
-type Field = number | bigint | Buffer
-
-/** The fields of a protobuf message as (number, value), decoded here without the library that wrote them. */
-function decodeMessage(bytes: Buffer): [number, Field][] {
-  const fields: [number, Field][] = []
-  let at = 0
-  const varint = () => {
-    let value = 0n
-    for (let shift = 0n; ; shift += 7n) {
-      const byte = bytes[at++]!
-      value |= BigInt(byte & 0x7f) << shift
-      if (byte < 0x80) return value
-    }
-  }
-  while (at < bytes.length) {
-    const key = Number(varint())
-    const wireType = key & 7
-    const length = [0, 8, Number(wireType === 2 && varint()), 0, 0, 4][wireType]!
-    const part = bytes.subarray(at, at + length)
-    const value = [varint, () => part.readDoubleLE(), () => part, null, null, () => part.readFloatLE()][wireType]!()
-    at += length
-    fields.push([key >> 3, value])
-  }
-  return fields
-}
-
-/** The payloads of an event file; both checksums of each record are verified. */
-async function readRecords(path: string): Promise<Buffer[]> {
-  const bytes = await readFile(path)
-  const records: Buffer[] = []
-  const unmask = (masked: number) => {
-    const rotated = (masked - 0xa282ead8) >>> 0
-    return ((rotated >>> 17) | (rotated << 15)) >>> 0
-  }
-  for (let at = 0; at < bytes.length; ) {
-    const length = Number(bytes.readBigUInt64LE(at))
-    const payload = bytes.subarray(at + 12, at + 12 + length)
-    expect(unmask(bytes.readUInt32LE(at + 8))).toBe(crc32c(bytes.subarray(at, at + 8)))
-    expect(unmask(bytes.readUInt32LE(at + 12 + length))).toBe(crc32c(payload))
-    records.push(payload)
-    at += 16 + length
-  }
-  return records
-}
-
-/** The scalars of an event as [step, tag, value]. */
-function scalarsOf(event: Buffer): [bigint, string, number][] {
-  const fields = new Map(decodeMessage(event))
-  if (!fields.has(5)) return []
-  return decodeMessage(fields.get(5) as Buffer).map(([, value]) => {
-    const scalar = new Map(decodeMessage(value as Buffer))
-    return [fields.get(2) as bigint, String(scalar.get(1)), scalar.get(2) as number]
-  })
-}
 
 test("crc32c has the check values of RFC 3720", () => {
   expect(crc32c(Buffer.from("123456789"))).toBe(0xe3069283)

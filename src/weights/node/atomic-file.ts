@@ -1,6 +1,7 @@
 /** Files that are replaced as a whole: after a crash or a full disk the path holds the old content or the new one. */
 import { type FileHandle, open, rename, rm } from "node:fs/promises"
 import { dirname } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { InputError } from "../../tensor/errors.ts"
 
 /** The most that one write hands over; Node refuses 2 GiB and more. */
@@ -20,13 +21,32 @@ export async function writeFileAtomic(path: string, parts: Iterable<Uint8Array |
     } finally {
       await handle.close()
     }
-    await rename(temporary, path)
+    await retryWhileHeld(() => rename(temporary, path))
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => {}) // the first error is the one to tell
     const reason = describeFailure(cause as NodeJS.ErrnoException)
     throw new InputError(`cannot write ${path}: ${reason}; what was there before is untouched`, { cause })
   }
   await syncFolder(dirname(path))
+}
+
+/** Milliseconds between attempts to replace a file that another program holds: a second and a half in all. */
+const retryWaits = [10, 50, 100, 300, 1000]
+
+/**
+ * On Windows a virus scanner or an indexer that looks at a file keeps it from being replaced, mostly for a moment. Tries
+ * again a few times before it throws what `replace` throws. Elsewhere such an error means what it says.
+ */
+export async function retryWhileHeld(replace: () => Promise<void>, platform = process.platform): Promise<void> {
+  for (const wait of platform === "win32" ? retryWaits : []) {
+    try {
+      return await replace()
+    } catch (error) {
+      if (!["EPERM", "EACCES", "EBUSY"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error
+      await sleep(wait)
+    }
+  }
+  return replace()
 }
 
 async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
