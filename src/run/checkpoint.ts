@@ -8,7 +8,7 @@ import { Network, type StateDict } from "../models/network.ts"
 import { describeModel } from "../models/registry.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
 import type { Trainer } from "../train/trainer.ts"
-import { loadSafetensors, saveSafetensors } from "../weights/node/files.ts"
+import { loadSafetensors, loadTensors, saveSafetensors } from "../weights/node/files.ts"
 import { dataRecord } from "./data-record.ts"
 import { exists, openRunFolder, type RunPaths, readJson, writeJson } from "./folder.ts"
 
@@ -72,8 +72,9 @@ export async function loadRun(
   return rebuildModel(file, parseMetadata(file, metadata[METADATA_KEY]), tensors, { device, threads })
 }
 
-/** The tensors of a safetensors file, and the names of the classes they were trained on if a run wrote it. */
+/** The tensors of a checkpoint, and the names of the classes they were trained on if a run wrote it. */
 export async function loadWeights(path: string): Promise<{ tensors: StateDict; classes?: string[] }> {
+  if (!path.endsWith(".safetensors")) return { tensors: await loadTensors(path) }
   const { tensors, metadata } = await loadSafetensors(path)
   const description = metadata[METADATA_KEY]
   return { tensors, classes: description === undefined ? undefined : parseMetadata(path, description).classes }

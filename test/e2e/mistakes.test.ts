@@ -85,6 +85,11 @@ describe.each<[string, [args: string, code: 1 | 2, message: string | RegExp][]]>
       ],
       ["predict run", 2, /^FILE is missing: images, folders of images, or quoted patterns/],
       ["train colours --out", 2, "--out needs a value: FOLDER"],
+      [
+        "train colours --name ../outside",
+        2,
+        '"../outside" is no name for a run: it must be one folder\'s name. --out takes a path',
+      ],
     ],
   ],
   [
@@ -167,6 +172,15 @@ test("weights of another model are listed by name and shape", async () => {
   expect(readdirSync(cwd)).not.toContain("misfit")
 })
 
+test("weights for as many other classes give their body, not their classifier", async () => {
+  await writeColourFolder(at("fruit"), { "more red": 6, "more green": 6, "more blue": 6 })
+  const options = ["--epochs", "1", "--limit-batches", "1", "--image-size", "32", "--out", at("fruit-run")]
+  const weights = at("run", "best.safetensors")
+  const { code, stderr } = await convnext(["train", "fruit", "--weights", weights, ...options], { cwd })
+  expect({ code, stderr }).toMatchObject({ code: 0 })
+  expect(stderr).toContain("knows other classes: its classifier is left out")
+})
+
 describe("a loss that is no number", () => {
   const lastLine = (stderr: string) => stderr.trimEnd().split("\n").at(-1)
 
@@ -175,7 +189,7 @@ describe("a loss that is no number", () => {
     const { code, stderr } = await convnext(["train", "colours", ...options], { cwd })
     expect(code).toBe(1)
     expect(lastLine(stderr)).toMatch(
-      /^convnext: the loss is NaN at step 1; the first value that is not finite is in the output of \w+ in (stem|stages)\.[\w.]+\. Lower --lr, /,
+      /^convnext: the loss is NaN at step 1; the first value that is not finite is in the output of \w+ in (stem|stages)\.[\w.]+\. Lower the learning rate \(--lr\), /,
     )
     expect(readdirSync(at("nan"))).not.toContain("best.safetensors")
   })
