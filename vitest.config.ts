@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+    // vitest.full.config.ts runs these too.
+    exclude: ["**/node_modules/**", "test/full/**"],
     globalSetup: "test/global-setup.ts",
     testTimeout: 120_000,
     hookTimeout: 120_000,

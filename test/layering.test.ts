@@ -23,7 +23,8 @@ const rooms = [
   "tasks",
   "report",
   "run",
-  // The entry point that puts the rooms together.
+  // The entry points that put the rooms together, in the browser and in Node.
+  "web.ts",
   "index.ts",
   "cli",
 ]

@@ -4,25 +4,33 @@ import { topologicalOrder } from "../tensor/graph.ts"
 import { zeros } from "../tensor/ndarray.ts"
 import { add, broadcastTo } from "../tensor/ops/index.ts"
 import { constant, type Node, type Tensor, withScope } from "../tensor/tensor.ts"
+import { Recomputation, type RecomputeOptions } from "./recompute.ts"
 
 /**
  * The gradients of a scalar with respect to some tensors, summed over all their uses. A tensor that the scalar does not
- * depend on has gradient zero.
+ * depend on has gradient zero. With `recompute`, values of the forward pass are computed again instead of being kept.
  * Throws a RangeError if `loss` is no scalar, an Error that names the path if an operator on it has no gradient.
  */
-export function gradients(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
+export function gradients(loss: Tensor, wrt: readonly Tensor[], options: RecomputeOptions = {}): Tensor[] {
   if (loss.rank !== 0) throw new RangeError(`gradients: the loss must be a scalar, got ${loss}`)
   const order = topologicalOrder([loss])
   const needed = dependents(order, wrt)
+  const recomputation = new Recomputation(options, wrt)
   const cotangents = new Map<Tensor, Tensor>([[loss, constant(1)]])
   for (const node of order.reverse()) {
     if (!node.inputs.some((x) => needed.has(x.node))) continue
     const outputGradients = node.outputs.map((y) => cotangents.get(y))
-    if (outputGradients.every((dy) => dy === undefined)) continue
+    const token = outputGradients.find((dy) => dy !== undefined)
+    if (token === undefined) continue
     if (!node.op.gradient)
       throw new Error(`gradients: ${node.op.name} has no gradient; on the path ${pathTo(node, needed)}`)
     const inputGradients = withScope(node.scope, () =>
-      node.op.gradient!(node.inputs, node.outputs, outputGradients, node.attributes),
+      node.op.gradient!(
+        recomputation.read(node.inputs, node, token),
+        recomputation.read(node.outputs, node, token),
+        outputGradients,
+        node.attributes,
+      ),
     )
     node.inputs.forEach((x, i) => {
       const dx = inputGradients[i]

@@ -5,14 +5,14 @@ import { checkPass, checkPassOn, countOps } from "../../test/support/check-pass.
 import { gradients } from "../autodiff/gradients.ts"
 import { Network } from "../models/network.ts"
 import { describeModel } from "../models/registry.ts"
-import { TrainingContext } from "../nn/module.ts"
+import { dropPathFeeds, TrainingContext } from "../nn/context.ts"
 import { backendFor } from "../runtime/backend.ts"
 import { evaluate } from "../tensor/evaluate.ts"
-import { type Graph, topologicalOrder } from "../tensor/graph.ts"
-import type { NdArray } from "../tensor/ndarray.ts"
+import type { Graph } from "../tensor/graph.ts"
+import { type NdArray, ndarray } from "../tensor/ndarray.ts"
 import { crossEntropy, softmax } from "../tensor/ops/index.ts"
 import { constant, input } from "../tensor/tensor.ts"
-import { lower, prepareForTraining } from "./compile.ts"
+import { lower, type PassName, passes, prepareForTraining, trainingPasses } from "./compile.ts"
 
 const [BATCH, SIZE, CLASSES] = [2, 20, 4]
 const network = new Network(
@@ -27,9 +27,16 @@ const network = new Network(
   }),
 )
 
+const { maxima, dropPaths } = traceStep().context
+
+function traceStep() {
+  const context = new TrainingContext(BATCH)
+  return { context, logits: network.trace(BATCH, SIZE, SIZE, context).logits }
+}
+
 /** A training step of a small ConvNeXt: its loss and all gradients. */
 function trainingStep(prepare: (graph: Graph) => Graph): Graph {
-  const { logits } = prepare({ logits: network.trace(BATCH, SIZE, SIZE, new TrainingContext(BATCH)).logits })
+  const { logits } = prepare({ logits: traceStep().logits })
   const loss = crossEntropy(logits!, input("targets", [BATCH, CLASSES]))
   const names = [...network.parameters.keys()]
   const dx = gradients(loss, [...network.parameters.values()])
@@ -41,14 +48,15 @@ function feeds(): Record<string, NdArray> {
     const [mean, std] = size.length > 1 ? [0, 0.3] : [0.5, 0.3]
     return [name, randomArray(size, name, { mean, std })] as const
   })
-  const step = trainingStep((graph) => graph)
-  const masks = topologicalOrder(Object.values(step)).flatMap(({ op, attributes }) => {
-    const { name } = attributes as { name?: string }
-    return op.name === "input" && name?.startsWith("drop_path") ? [name] : []
-  })
+  const masks = dropPaths.map((dropPath, i) =>
+    dropPathFeeds(
+      dropPath,
+      Float32Array.from({ length: BATCH }, (_, n) => ((n + i) % 2) * 1.2),
+    ),
+  )
   return {
     ...Object.fromEntries(weights),
-    ...Object.fromEntries(masks.map((name) => [name, randomArray([BATCH], name, { mean: 1, std: 0.1 })])),
+    ...Object.assign({}, ...masks),
     images: randomArray([BATCH, SIZE, SIZE, 3], "images"),
     targets: evaluate({ t: softmax(constant(randomArray([BATCH, CLASSES], "targets"))) }, {}).t!,
   }
@@ -58,7 +66,7 @@ const float32 = (values: Record<string, NdArray>): Record<string, NdArray> =>
   Object.fromEntries(
     Object.entries(values).map(([name, value]) => [
       name,
-      { shape: value.shape, dtype: "float32", data: Float32Array.from(numbers(value)) },
+      value.dtype === "float64" ? ndarray(Float32Array.from(numbers(value)), value.shape) : value,
     ]),
   )
 
@@ -89,7 +97,7 @@ describe("a training step of a small ConvNeXt", () => {
     ["without passes", false, 0],
   ] as const)("%s agrees with the reference within float32 rounding", async (_, optimize, block) => {
     for (const prepare of [prepareForTraining, (graph: Graph) => graph]) {
-      const actual = await runGraph(trainingStep(prepare), values, { optimize, block })
+      const actual = await runGraph(trainingStep(prepare), values, { optimize, block, maxima })
       for (const [name, value] of Object.entries(expected)) {
         expect(largest(value), `${name} has a gradient`).toBeGreaterThan(1e-6)
         expectClose(name, actual[name]!, value, 2e-5)
@@ -97,10 +105,22 @@ describe("a training step of a small ConvNeXt", () => {
     }
   })
 
+  test.each(Object.keys({ ...trainingPasses, ...passes }) as PassName[])(
+    "is the same without the pass %s",
+    async (name) => {
+      const optimize = { [name]: false }
+      const step = trainingStep((graph) => prepareForTraining(graph, { optimize }))
+      for (const block of [undefined, 0]) {
+        const actual = await runGraph(step, values, { optimize, block, maxima })
+        for (const [output, value] of Object.entries(expected)) expectClose(output, actual[output]!, value, 2e-5)
+      }
+    },
+  )
+
   test("has blocked convolutions where the device has blocks, and none without", async () => {
     const { block } = await backendFor("cpu")
     const step = trainingStep(prepareForTraining)
-    const depthwise = (used: number) => countOps(lower(step, used, true)).blockedDepthwise
+    const depthwise = (used: number) => countOps(lower(step, { block: used, maxima })).blockedDepthwise
     expect(depthwise(0)).toBeUndefined()
     expect(depthwise(16)).toBe(9)
     if (block > 0) expect(depthwise(block)).toBe(9)
@@ -109,12 +129,12 @@ describe("a training step of a small ConvNeXt", () => {
 
 describe("lower", () => {
   test("keeps what random graphs compute", () => {
-    checkPass((graph) => lower(graph, 0, true))
-    checkPass((graph) => lower(graph, 0, false), 20)
+    checkPass((graph) => lower(graph))
+    checkPass((graph) => lower(graph, { optimize: false }), 20)
   })
 
   test("is at its end after one turn", () => {
-    const once = lower(trainingStep(prepareForTraining), 16, true)
-    expect(countOps(lower(once, 16, true))).toEqual(countOps(once))
+    const once = lower(trainingStep(prepareForTraining), { block: 16, maxima })
+    expect(countOps(lower(once, { block: 16, maxima }))).toEqual(countOps(once))
   })
 })

@@ -7,29 +7,71 @@ import { lowerPointwise } from "./lower/pointwise.ts"
 import { type EncodedModel, type EncodeOptions, encodeOnnx } from "./onnx/encode.ts"
 import { mergeCommonSubexpressions } from "./passes/common-subexpressions.ts"
 import { decompose } from "./passes/decompose.ts"
+import { foldConstants } from "./passes/fold-constants.ts"
 import { foldGeluScales, foldOutputScales } from "./passes/fold-scales.ts"
 import { simplify } from "./passes/simplify.ts"
 
-export interface CompileOptions extends EncodeOptions {
-  /** Channels in a block of the device's blocked convolutions; 0 where it has none. */
+/** What passes know of the device and the graph. */
+export interface Target {
+  /** Channels in a block of the device's blocked convolutions; 0 where it has none. Default 0. */
   block?: number
-  /** Run the passes that make a graph faster. Default true. Without them the result is the same but for rounding. */
-  optimize?: boolean
+  /** Largest values of symbolic dimensions, where they are known. */
+  maxima?: Readonly<Record<string, number>>
 }
 
-/** Passes over a forward graph that is to be differentiated: their gradients are cheaper than those of the original. */
-export function prepareForTraining(graph: Graph): Graph {
-  return foldGeluScales(foldOutputScales(lowerPatches(lowerPointwise(graph))))
+/** A pure function from graph to graph. The results are the same but for rounding. */
+export type Pass = (graph: Graph, target: Target) => Graph
+
+/** Passes over a forward graph that is to be differentiated, in order: their gradients are cheaper than the original's. */
+export const trainingPasses = {
+  pointwise: lowerPointwise,
+  patches: lowerPatches,
+  outputScales: foldOutputScales,
+  geluScales: foldGeluScales,
+} satisfies Record<string, Pass>
+
+/** Passes over the whole graph, in order. Only `decompose` is needed: the others make a graph faster. */
+export const passes = {
+  depthwise: (graph, { block = 0, maxima }) => (block > 0 ? lowerDepthwise(graph, block, maxima) : graph),
+  decompose,
+  constants: foldConstants,
+  simplify,
+  commonSubexpressions: mergeCommonSubexpressions,
+} satisfies Record<string, Pass>
+
+export type PassName = keyof typeof trainingPasses | keyof typeof passes
+
+export interface PassOptions {
+  /** Passes that are left out: all of them (`false`), or some by name. Default: none is. */
+  optimize?: boolean | Partial<Record<PassName, boolean>>
+}
+
+export interface CompileOptions extends EncodeOptions, Target, PassOptions {}
+
+/** Prepares a forward graph for differentiation. */
+export function prepareForTraining(graph: Graph, { optimize }: PassOptions = {}): Graph {
+  return run(trainingPasses, graph, {}, optimize)
 }
 
 /** Lowers a graph and encodes it. */
-export function compile(graph: Graph, { block = 0, optimize = true, ...options }: CompileOptions): EncodedModel {
-  return encodeOnnx(lower(graph, block, optimize), options)
+export function compile(graph: Graph, { block, maxima, optimize, ...options }: CompileOptions): EncodedModel {
+  return encodeOnnx(lower(graph, { block, maxima, optimize }), options)
 }
 
 /** The graph as it is encoded. */
-export function lower(graph: Graph, block: number, optimize: boolean): Graph {
-  if (!optimize) return decompose(graph)
-  const blocked = block > 0 ? lowerDepthwise(graph, block) : graph
-  return mergeCommonSubexpressions(simplify(decompose(blocked)))
+export function lower(graph: Graph, { optimize, ...target }: Target & PassOptions = {}): Graph {
+  return run(passes, graph, target, optimize)
+}
+
+function run(
+  table: Record<string, Pass>,
+  graph: Graph,
+  target: Target,
+  optimize: PassOptions["optimize"] = true,
+): Graph {
+  const chosen = Object.entries(table).filter(([name]) => {
+    if (name === "decompose") return true
+    return typeof optimize === "boolean" ? optimize : (optimize[name as PassName] ?? true)
+  })
+  return chosen.reduce((result, [, pass]) => pass(result, target), graph)
 }

@@ -1,17 +1,34 @@
 /** What every architecture gives: how it is built from a config, its named sizes, and how images are prepared for it. */
 
-import type { Context, Module } from "../nn/module.ts"
+import type { Context } from "../nn/context.ts"
+import type { Module } from "../nn/module.ts"
 import { UsageError } from "../tensor/errors.ts"
+import type { NdArray } from "../tensor/ndarray.ts"
 import type { Tensor } from "../tensor/tensor.ts"
+
+/** One level of a feature pyramid. */
+export interface FeatureInfo {
+  channels: number
+  /** Pixels of the input for one position. */
+  stride: number
+  /** Path of the module that gives it. */
+  module: string
+}
 
 /** A network for images. forward: [N, H, W, C] -> [N, numClasses]. */
 export interface ImageModel extends Module {
-  /** [N, H, W, C] -> the last feature map, before pooling. */
+  /** [N, H, W, C] -> the last features, before pooling: [N, h, w, C], or [N, tokens, C] of a plain transformer. */
   forwardFeatures(x: Tensor, context: Context): Tensor
+  /** [N, H, W, C] -> feature maps [N, h, w, C], one for each entry of `featureInfo`: timm's `features_only`. */
+  forwardPyramid(x: Tensor, context: Context): Tensor[]
+  /** What `forwardPyramid` gives, the finest level first. */
+  readonly featureInfo: readonly FeatureInfo[]
   /** Last feature map -> logits, or with preLogits what the classifier would read. */
   forwardHead(features: Tensor, context: Context, options?: { preLogits?: boolean }): Tensor
-  /** Path of the classifier: what is replaced for other classes. */
-  readonly classifier: string
+  /** Paths of the layers that give the logits: what is replaced for other classes. */
+  readonly classifiers: readonly string[]
+  /** Path of the convolution that reads the images: what is adapted to other channels. */
+  readonly firstConv: string
   /** Depth of a parameter, from 0 (first layer) up: for layer-wise learning rates and freezing. */
   layerGroup(parameter: string): number
 }
@@ -55,8 +72,15 @@ export interface ModelFamily<C extends BaseConfig> {
   /** Throws a UsageError that names the field that does not fit. */
   validate(config: C): void
   build(config: C): ImageModel
-  /** Pixels of the input for one of the last feature map: smaller images leave nothing. */
-  stride(config: C): number
+  /** Side of the smallest image that leaves something to see, in pixels. */
+  minimumSize(config: C): number
+  /**
+   * Fits weights of the same architecture to a network with this config, where shapes depend on the size of the images
+   * (position embeddings, relative positions): resampled as timm does. Default: as they are.
+   */
+  adapt?(weights: Readonly<Record<string, NdArray>>, config: C): Record<string, NdArray>
+  /** Name of the config's field that fixes the side of the images, in pixels. Default: images of any size. */
+  sizeField?: keyof C & string
 }
 
 /** Throws a UsageError unless the condition holds. */

@@ -219,7 +219,7 @@ describe("what a model tells of itself", () => {
       macs: 1280,
     })
     expect(rows.find(({ name }) => name === "stages.0.blocks.0")).toMatchObject({
-      type: "Block",
+      type: "ConvNeXtBlock",
       parameters: 32,
       macs: 0,
     })
@@ -261,7 +261,7 @@ describe("createModel", () => {
     [{ threads: 0 }, "threads must be a whole number of at least 1, got 0"],
     [{ inputSize: 2 }, "inputSize of convnext must be a whole number of at least 4, got 2"],
     [{ inputSize: 16.5 }, "inputSize of convnext must be a whole number"],
-    [{ device: "tpu" }, "device tpu is not supported"],
+    [{ device: "tpu" }, 'unknown device "tpu"'],
     [{ numClasses: -2 }, "numClasses must be a whole number of at least 0, got -2"],
   ])("refuses %o", async (options, message) => {
     const made = createModel("convnext", { config, ...options })

@@ -1,15 +1,16 @@
 /** A model: a network with weights, that runs on a device. */
 
-import { evaluation } from "../nn/module.ts"
+import { evaluation } from "../nn/context.ts"
 import { type Backend, backendFor } from "../runtime/backend.ts"
 import { Program } from "../runtime/program.ts"
 import { ProgramCache } from "../runtime/program-cache.ts"
 import { printShape } from "../tensor/dim.ts"
 import { checkCount, InputError, UsageError } from "../tensor/errors.ts"
 import { bfloat16ToFloat32, float16ToFloat32 } from "../tensor/float16.ts"
+import type { Graph } from "../tensor/graph.ts"
 import type { NdArray, TypedArray } from "../tensor/ndarray.ts"
-import { input, type Tensor } from "../tensor/tensor.ts"
-import type { Preprocessing } from "./family.ts"
+import { input } from "../tensor/tensor.ts"
+import type { FeatureInfo, Preprocessing } from "./family.ts"
 import { type LayerSummary, Network, type StateDict } from "./network.ts"
 import { describeModel, modelNames } from "./registry.ts"
 
@@ -84,9 +85,11 @@ export async function createModel(name: string, options: CreateModelOptions = {}
   if (threads !== undefined) checkCount("threads", threads)
   checkClassNames(classes, numClasses)
   const given = { inChannels, dropPathRate, numClasses: numClasses ?? classes?.length }
-  const network = new Network(describeModel(name, { ...options.config, ...dropUndefined(given) }))
+  const askedSize = options.inputSize ?? options.preprocessing?.inputSize
+  if (askedSize !== undefined) checkCount(`inputSize of ${name}`, askedSize)
+  const network = new Network(describeModel(name, { ...options.config, ...dropUndefined(given) }, askedSize))
   const { preprocessing, minimumSize } = network.description
-  const inputSize = options.inputSize ?? options.preprocessing?.inputSize ?? preprocessing.inputSize
+  const inputSize = askedSize ?? preprocessing.inputSize
   checkCount(`inputSize of ${name}`, inputSize, minimumSize)
   const model = new Model(
     network,
@@ -146,6 +149,7 @@ export class Model {
   classes: string[] | undefined
   #network: Network
   #state: StateDict
+  #revision = 0
   readonly #programs = new ProgramCache<Program>(PROGRAM_CACHE, (program) => program.dispose())
 
   /** Use {@link createModel}. */
@@ -217,6 +221,11 @@ export class Model {
     return this.#state
   }
 
+  /** Counts the times that all weights were replaced: what was compiled with weights of an earlier one is stale. */
+  get revision(): number {
+    return this.#revision
+  }
+
   /** Forgets what was compiled with earlier weights. */
   invalidate(): void {
     void this.#programs.clear()
@@ -227,22 +236,25 @@ export class Model {
    * must be there and nothing else; without, what fits is taken. The result says which that is.
    * Throws an InputError, if strict, that lists what is missing, unexpected or of another shape. Nothing is changed then.
    */
-  loadStateDict(dict: Readonly<StateDict>, { strict = true }: { strict?: boolean } = {}): LoadResult {
+  loadStateDict(given: Readonly<StateDict>, { strict = true }: { strict?: boolean } = {}): LoadResult {
     const state = this.#state
+    const dict = this.network.description.adapt(given)
     const fits = (name: string) => printShape(dict[name]!.shape) === printShape(state[name]!.shape)
     const shared = Object.keys(state).filter((name) => Object.hasOwn(dict, name))
     const result: LoadResult = {
       loaded: shared.filter(fits),
-      missing: Object.keys(state).filter((name) => !Object.hasOwn(dict, name)),
+      missing: Object.keys(state).filter((name) => !Object.hasOwn(dict, name) && !isCounter(name)),
       unexpected: Object.keys(dict).filter((name) => !Object.hasOwn(state, name)),
       mismatched: shared.filter((name) => !fits(name)),
     }
     if (strict) this.#requireAll(result, dict)
     for (const name of result.loaded) {
-      const target = state[name]!.data as Float32Array
+      const target = state[name]!.data
       const values = numbersOf(dict[name]!)
-      for (let i = 0; i < target.length; i++) target[i] = Number(values[i])
+      if (target instanceof BigInt64Array) for (let i = 0; i < target.length; i++) target[i] = BigInt(values[i]!)
+      else for (let i = 0; i < target.length; i++) target[i] = Number(values[i])
     }
+    this.#revision++
     this.invalidate()
     return result
   }
@@ -273,8 +285,9 @@ export class Model {
     const network = new Network(describeModel(name, { ...config, numClasses }))
     const fresh = network.initialize(seed)
     for (const [parameter, value] of Object.entries(this.#state)) {
-      if (!parameter.startsWith(`${network.root.classifier}.`)) fresh[parameter] = value
+      if (!network.isClassifier(parameter)) fresh[parameter] = value
     }
+    this.#revision++
     this.#network = network
     this.#state = fresh
     this.classes = classes && [...classes]
@@ -298,7 +311,23 @@ export class Model {
       const x = input("features", ["N", ...rest])
       return { y: this.network.root.forwardHead(x, evaluation, { preLogits }) }
     }
-    return this.#run(`head ${preLogits} ${rest}`, trace, { features })
+    return (await this.#run(`head ${preLogits} ${rest}`, trace, { features })).y!
+  }
+
+  /** What {@link forwardPyramid} gives, the finest level first. */
+  get featureInfo(): readonly FeatureInfo[] {
+    return this.network.root.featureInfo
+  }
+
+  /** Feature maps [N, h, w, C] at the strides of `featureInfo`: timm's `features_only`. images [N, H, W, C]. */
+  async forwardPyramid(images: NdArray): Promise<NdArray[]> {
+    const [height, width] = this.#checkImages(images)
+    const trace = () => {
+      const levels = this.network.root.forwardPyramid(this.network.images("N", height, width), evaluation)
+      return Object.fromEntries(levels.map((level, i) => [`level${i}`, level]))
+    }
+    const levels = await this.#run(`pyramid ${height}x${width}`, trace, { images })
+    return this.featureInfo.map((_, i) => levels[`level${i}`]!)
   }
 
   /** Frees what the device holds. The model can be used again; it is compiled anew then. */
@@ -307,24 +336,44 @@ export class Model {
   }
 
   async #runOn(output: "logits" | "features", images: NdArray): Promise<NdArray> {
-    const { inChannels } = this.config
-    const { minimumSize } = this.network.description
-    const [count, height, width, channels] = images.shape
-    const fits = images.shape.length === 4 && channels === inChannels && images.dtype === "float32"
-    if (!(fits && count! > 0 && height! >= minimumSize && width! >= minimumSize)) {
-      const expected = `float32 [N, H, W, ${inChannels}] with H and W of at least ${minimumSize}`
-      throw new RangeError(`forward: images must be ${expected}, got ${images.dtype} ${printShape(images.shape)}`)
-    }
-    const trace = () => ({ y: this.network.trace("N", height!, width!)[output] })
-    return this.#run(`${output} ${height}x${width}`, trace, { images })
+    const [height, width] = this.#checkImages(images)
+    const trace = () => ({ y: this.network.trace("N", height, width)[output] })
+    return (await this.#run(`${output} ${height}x${width}`, trace, { images })).y!
   }
 
-  async #run(key: string, trace: () => { y: Tensor }, feeds: Record<string, NdArray>): Promise<NdArray> {
+  /** Height and width of the images. Throws a RangeError for what the network cannot take. */
+  #checkImages({ shape, dtype }: NdArray): [number, number] {
+    const { inChannels } = this.config
+    const { minimumSize, fixedSize } = this.network.description
+    const [count, height, width, channels] = shape as [number, number, number, number]
+    const fits = (side: number) => (fixedSize === undefined ? side >= minimumSize : side === fixedSize)
+    if (
+      !(
+        shape.length === 4 &&
+        channels === inChannels &&
+        dtype === "float32" &&
+        count > 0 &&
+        fits(height) &&
+        fits(width)
+      )
+    ) {
+      const sides = fixedSize === undefined ? `of at least ${minimumSize}` : `of ${fixedSize}`
+      const hint = fixedSize === undefined ? "" : "; other sizes: createModel with inputSize"
+      const expected = `float32 [N, H, W, ${inChannels}] with H and W ${sides}`
+      throw new RangeError(`forward: images must be ${expected}, got ${dtype} ${printShape(shape)}${hint}`)
+    }
+    return [height, width]
+  }
+
+  async #run(key: string, trace: () => Graph, feeds: Record<string, NdArray>): Promise<Record<string, NdArray>> {
     const { backend, threads, name } = this
     const create = () => Program.create(trace(), { name, backend, threads, constants: this.#state })
-    return (await this.#programs.use(key, create, (program) => program.run(feeds))).y!
+    return this.#programs.use(key, create, (program) => program.run(feeds))
   }
 }
+
+/** Counters of batches: older checkpoints do not have them, and evaluation does not need them. */
+const isCounter = (name: string) => name.endsWith(".num_batches_tracked")
 
 function sides(inputSize: number | readonly [number, number]): readonly [number, number] {
   return typeof inputSize === "number" ? [inputSize, inputSize] : inputSize

@@ -1,6 +1,7 @@
 /** A described network made concrete: its modules, its parameters by name, and what they compute. */
 
-import { bindModule, type Context, evaluation, type Parameter } from "../nn/module.ts"
+import { type Context, evaluation } from "../nn/context.ts"
+import { type Buffer, bindModule, type Parameter } from "../nn/module.ts"
 import type { Dim } from "../tensor/dim.ts"
 import { topologicalOrder } from "../tensor/graph.ts"
 import { type NdArray, ndarray, sizeOf, zeros } from "../tensor/ndarray.ts"
@@ -38,11 +39,26 @@ export class Network {
   readonly description: ModelDescription
   readonly root: ImageModel
   readonly parameters: ReadonlyMap<string, Parameter>
+  /** Running statistics. */
+  readonly buffers: ReadonlyMap<string, Buffer>
+  /** Parameters and buffers, module by module: what a checkpoint holds. */
+  readonly state: ReadonlyMap<string, Parameter | Buffer>
+  /** Paths of the blocks, the units of recomputation. */
+  readonly blocks: readonly string[]
 
   constructor(description: ModelDescription) {
     this.description = description
     this.root = description.build()
-    this.parameters = bindModule(this.root)
+    const { parameters, buffers, state, blocks } = bindModule(this.root)
+    this.parameters = parameters
+    this.buffers = buffers
+    this.state = state
+    this.blocks = blocks
+  }
+
+  /** True for the parameters of the layers that give the logits. */
+  isClassifier(parameter: string): boolean {
+    return this.root.classifiers.some((path) => parameter.startsWith(`${path}.`))
   }
 
   get parameterCount(): number {
@@ -51,23 +67,24 @@ export class Network {
     return count
   }
 
-  /** Zeros for all parameters, to be loaded into. */
+  /** Zeros for all parameters and buffers, to be loaded into. */
   empty(): StateDict {
-    return Object.fromEntries([...this.parameters].map(([name, { size }]) => [name, zeros(size)]))
+    return Object.fromEntries([...this.state].map(([name, { size, dtype }]) => [name, zeros(size, dtype)]))
   }
 
-  /** First values of all parameters: they depend on the seed and on each parameter's name only. */
+  /** First values of all parameters and buffers: they depend on the seed and on each one's name only. */
   initialize(seed: number): StateDict {
-    const state: StateDict = {}
-    for (const [name, parameter] of this.parameters) {
-      state[name] = ndarray(parameter.initialize(parameter.size, new Random(seed, "init", name)), parameter.size)
+    const values: StateDict = {}
+    for (const [name, { size, dtype, initialize }] of this.state) {
+      const first = initialize(size, new Random(seed, "init", name))
+      values[name] = dtype === "int64" ? ndarray(BigInt64Array.from(first, BigInt), size, dtype) : ndarray(first, size)
     }
-    return state
+    return values
   }
 
   /** Traces a forward pass for images of a given size. */
   trace(batch: Dim, height: number, width: number, context: Context = evaluation): Trace {
-    const images = input("images", [batch, height, width, this.description.config.inChannels])
+    const images = this.images(batch, height, width)
     const features = this.root.forwardFeatures(images, context)
     return {
       images,
@@ -75,6 +92,11 @@ export class Network {
       preLogits: this.root.forwardHead(features, context, { preLogits: true }),
       logits: this.root.forwardHead(features, context),
     }
+  }
+
+  /** The input: [N, H, W, C]. */
+  images(batch: Dim, height: number, width: number): Tensor {
+    return input("images", [batch, height, width, this.description.config.inChannels])
   }
 
   /** Multiply-accumulates of one image: convolutions and matrix products, as in the paper's tables. */

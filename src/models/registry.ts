@@ -1,7 +1,11 @@
 /** All models by name. A new architecture is one file and one line here. */
 
 import { checkCount, suggestion, UsageError } from "../tensor/errors.ts"
-import { convnext } from "./convnext.ts"
+import type { NdArray } from "../tensor/ndarray.ts"
+import { convnext } from "./convnext-family.ts"
+import { isotropicConvNeXt } from "./convnext-isotropic.ts"
+import { deit } from "./deit.ts"
+import { efficientnet } from "./efficientnet.ts"
 import {
   type BaseConfig,
   check,
@@ -10,8 +14,23 @@ import {
   type ModelFamily,
   type Preprocessing,
 } from "./family.ts"
+import { mobilenetV2 } from "./mobilenet-v2.ts"
+import { regnet } from "./regnet.ts"
+import { resnet } from "./resnet.ts"
+import { swin } from "./swin.ts"
+import { vit } from "./vit.ts"
 
-const families = [convnext] as unknown as readonly ModelFamily<BaseConfig>[]
+const families = [
+  convnext,
+  isotropicConvNeXt,
+  efficientnet,
+  mobilenetV2,
+  regnet,
+  resnet,
+  swin,
+  vit,
+  deit,
+] as unknown as readonly ModelFamily<BaseConfig>[]
 
 /** A model that is fully described and not built yet. */
 export interface ModelDescription {
@@ -21,7 +40,11 @@ export interface ModelDescription {
   preprocessing: Preprocessing
   /** Side of the smallest image that the network can take. */
   minimumSize: number
+  /** Side of the only images that the network can take; undefined where it takes any. */
+  fixedSize: number | undefined
   build(): ImageModel
+  /** Weights of the same architecture for images of another size, fitted to this one. */
+  adapt(weights: Readonly<Record<string, NdArray>>): Record<string, NdArray>
 }
 
 /** Names of all registered models. */
@@ -33,9 +56,14 @@ export function modelNames(): string[] {
  * Describes a registered model, or any member of a family by its config.
  * @param name a registered model ("convnext_tiny") or a family ("convnext")
  * @param config what differs from the registered config, in timm's names, camelCase
+ * @param inputSize side of the images, for networks that are made for one size. Default: the registered one
  * Throws a UsageError for an unknown name, an unknown field of the config or a value that does not fit.
  */
-export function describeModel(name: string, config: Readonly<Record<string, unknown>> = {}): ModelDescription {
+export function describeModel(
+  name: string,
+  config: Readonly<Record<string, unknown>> = {},
+  inputSize?: number,
+): ModelDescription {
   const family = families.find((f) => f.name === name || Object.hasOwn(f.models, name))
   if (!family) {
     const hint = suggestion(name, [...modelNames(), ...families.map((f) => f.name)])
@@ -48,16 +76,22 @@ export function describeModel(name: string, config: Readonly<Record<string, unkn
   }
   const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
   const registered = family.models[name]
-  const full = { ...family.defaults, ...registered?.config, ...given }
+  const preprocessing = { ...imagenetPreprocessing, ...registered?.preprocessing }
+  const { sizeField } = family
+  const sized = sizeField === undefined ? {} : { [sizeField]: inputSize ?? preprocessing.inputSize }
+  const full = { ...family.defaults, ...registered?.config, ...sized, ...given }
   checkBase(full)
   family.validate(full)
+  const fixedSize = sizeField === undefined ? undefined : (full[sizeField as keyof BaseConfig] as number)
   return {
     name,
     family: family.name,
     config: full as ModelDescription["config"],
-    preprocessing: { ...imagenetPreprocessing, ...registered?.preprocessing },
-    minimumSize: family.stride(full),
+    preprocessing: { ...preprocessing, inputSize: fixedSize ?? preprocessing.inputSize },
+    minimumSize: family.minimumSize(full),
+    fixedSize,
     build: () => family.build(full),
+    adapt: (weights) => family.adapt?.(weights, full) ?? { ...weights },
   }
 }
 

@@ -24,23 +24,17 @@ export {
   Tensor,
   type TensorType,
 } from "../tensor/tensor.ts"
-export { constantValue, type Initializer, ones, truncatedNormal, zeros } from "./initializers.ts"
 export {
-  Conv2d,
-  type Conv2dLayerOptions,
-  dropPath,
-  dropPathRates,
-  LayerNorm,
-  Linear,
-  type LinearOptions,
-} from "./layers.ts"
-export {
-  bindModule,
   type Context,
-  chain,
+  type DropoutInput,
   type DropPathInput,
+  dropPathFeeds,
   evaluation,
-  Module,
-  Parameter,
+  type KeptRows,
   TrainingContext,
-} from "./module.ts"
+} from "./context.ts"
+export { constantValue, type Initializer, ones, truncatedNormal, zeros } from "./initializers.ts"
+export { Conv2d, type Conv2dLayerOptions, Linear, type LinearOptions } from "./layers.ts"
+export { Block, type BoundModule, Buffer, bindModule, chain, Module, Parameter } from "./module.ts"
+export { BatchNorm2d, type BatchNormOptions, GroupNorm, LayerNorm } from "./norm.ts"
+export { dropout, dropPath, dropPathRates, residual } from "./stochastic.ts"

@@ -29,3 +29,28 @@ export const truncatedNormal =
     }
     return values
   }
+
+/** Normal with mean 0. */
+export const normal =
+  (std: number): Initializer =>
+  (shape, random) => {
+    const values = new Float32Array(sizeOf(shape))
+    random.fillNormal(values, 0, std)
+    return values
+  }
+
+/** Uniform in [-bound, bound). */
+export const uniform =
+  (bound: number): Initializer =>
+  (shape, random) =>
+    Float32Array.from({ length: sizeOf(shape) }, () => random.uniform(-bound, bound))
+
+/**
+ * Normal with variance 2 / fan-out, for a convolution's weight [out, in / groups, k, k]: fan-out = k * k * out / groups.
+ * He et al. 2015, "Delving Deep into Rectifiers", equation 14. PyTorch's `kaiming_normal_(mode="fan_out")` leaves the
+ * groups out: that is groups = 1, whatever the convolution has.
+ */
+export const kaimingNormal =
+  (groups = 1): Initializer =>
+  (shape, random) =>
+    normal(Math.sqrt((2 * groups) / (sizeOf(shape) / shape[1]!)))(shape, random)

@@ -2,9 +2,11 @@ import { describe, expect, test } from "vitest"
 import { topologicalOrder } from "../tensor/graph.ts"
 import { add, mul } from "../tensor/ops/index.ts"
 import { input, type Tensor } from "../tensor/tensor.ts"
+import { type Context, evaluation, TrainingContext } from "./context.ts"
 import { ones, zeros } from "./initializers.ts"
 import { Linear } from "./layers.ts"
-import { bindModule, type Context, chain, evaluation, Module, Parameter, snakeCase, TrainingContext } from "./module.ts"
+import { Block, bindModule, chain, Module, Parameter, snakeCase } from "./module.ts"
+import { BatchNorm2d } from "./norm.ts"
 
 class Scale extends Module {
   readonly layerScale = new Parameter([3], ones)
@@ -34,7 +36,7 @@ test("fields turn to snake case", () => {
 describe("bindModule", () => {
   test("names parameters by their path, in the order of the fields", () => {
     const root = new Root()
-    const parameters = bindModule(root)
+    const { parameters } = bindModule(root)
     const names = ["shift", "blocks.0.layer_scale", "blocks.1.layer_scale", "head_fc.weight", "head_fc.bias"]
     expect([...parameters.keys()]).toEqual(names)
     expect(root.blocks[1]!.layerScale.name).toBe("blocks.1.layer_scale")
@@ -61,10 +63,56 @@ describe("bindModule", () => {
   })
 })
 
+/** A batch norm and a linear layer, as a unit of recomputation. */
+class NormBlock extends Block {
+  readonly bn = new BatchNorm2d(3)
+  readonly fc = new Linear(3, 3)
+
+  forward(x: Tensor, context: Context): Tensor {
+    return this.fc.forward(this.bn.forward(x, context))
+  }
+}
+
+class BlockRoot extends Module {
+  readonly blocks = [new NormBlock(), new NormBlock()]
+
+  forward(x: Tensor, context: Context): Tensor {
+    return chain(this.blocks, x, context)
+  }
+}
+
+test("buffers and blocks are found beside the parameters", () => {
+  const { parameters, buffers, state, blocks } = bindModule(new BlockRoot())
+  expect([...parameters.keys()].slice(0, 4)).toEqual(
+    ["bn.weight", "bn.bias", "fc.weight", "fc.bias"].map((name) => `blocks.0.${name}`),
+  )
+  expect([...buffers.keys()].slice(0, 3)).toEqual(
+    ["running_mean", "running_var", "num_batches_tracked"].map((name) => `blocks.0.bn.${name}`),
+  )
+  expect([...state.keys()].slice(1, 4)).toEqual(
+    ["bias", "running_mean", "running_var"].map((name) => `blocks.0.bn.${name}`),
+  )
+  expect(state.size).toBe(parameters.size + buffers.size)
+  expect(blocks).toEqual(["blocks.0", "blocks.1"])
+})
+
+test("a module whose parameters are all frozen runs as in evaluation", () => {
+  const root = new BlockRoot()
+  const { parameters } = bindModule(root)
+  const frozen = new Set([...parameters].flatMap(([name, x]) => (name.startsWith("blocks.0.") ? [x] : [])))
+  const context = new TrainingContext("N", frozen)
+  root.forward(input("x", ["N", 2, 2, 3]), context)
+  expect([...context.updates.keys()].map(({ name }) => name)).toEqual([
+    "blocks.1.bn.running_mean",
+    "blocks.1.bn.running_var",
+    "blocks.1.bn.num_batches_tracked",
+  ])
+})
+
 describe("contexts", () => {
   test("evaluation has no random tensors", () => {
     expect(evaluation.training).toBe(false)
-    expect(() => evaluation.dropPathFactors(0.1)).toThrow("stochastic depth is for training only")
+    expect(() => evaluation.dropPathFactors(0.1)).toThrow("for training only")
   })
 
   test("training collects the random tensors that a step needs, each under its own name", () => {

@@ -4,19 +4,32 @@ import { compile } from "../compile/compile.ts"
 import type { EncodedModel } from "../compile/onnx/encode.ts"
 import { resolveDataConfig } from "../data/config.ts"
 import type { Model } from "../models/model.ts"
-import { evaluation } from "../nn/module.ts"
+import { evaluation } from "../nn/context.ts"
 import { type NdArray, ndarray, sizeOf } from "../tensor/ndarray.ts"
 import { transpose } from "../tensor/ops/index.ts"
 import { Random } from "../tensor/random.ts"
 import { input } from "../tensor/tensor.ts"
-import { writeFileAtomic } from "../weights/node/atomic-file.ts"
+import { writeOnnx } from "./onnx-files.ts"
 
 export interface ExportResult {
   path: string
+  /** The file beside it that holds the weights of a model of more than 2 GB, which `path` names by its file name. */
+  dataPath?: string
+  /** Bytes of both. */
   bytes: number
   /** Largest difference of a logit from the model's own, over some random batches. */
   maxDifference: number
 }
+
+export interface ExportOptions {
+  /** Weights of more bytes than this go to a file beside the model. Default 2 GB, protobuf's limit less room for the graph. */
+  maxEmbedded?: number
+}
+
+/** Protobuf ends at 2^31 - 1 bytes. */
+const MAX_EMBEDDED = 2_000_000_000
+/** Smaller tensors stay in the model, for the sake of what reads shapes from them. */
+const EXTERNAL_FROM = 1024
 
 /** Differences beyond this share of the largest logit are no rounding. */
 const TOLERANCE = 1e-4
@@ -25,16 +38,25 @@ const TOLERANCE = 1e-4
  * Writes a model as ONNX (opset 21, batch size open). Input `images` is float32 [N, C, H, W] in the usual layout of
  * exported models, normalised as the metadata says; output `logits` is [N, numClasses]. The metadata holds `labels`
  * and `preprocessing` as JSON.
- * The file is written only once its output was compared with the model's own. Throws an Error if they differ.
+ * A model of more than 2 GB is two files: `PATH`, and its weights in `PATH.data`, to be kept together.
+ * The file is written only once its output was compared with the model's own. Throws an Error if they differ, and an
+ * InputError if it cannot be written.
  */
-export async function exportOnnx(model: Model, path: string): Promise<ExportResult> {
-  const encoded = encodeForExport(model)
+export async function exportOnnx(
+  model: Model,
+  path: string,
+  { maxEmbedded = MAX_EMBEDDED }: ExportOptions = {},
+): Promise<ExportResult> {
+  const bytes = Object.values(model.weights).reduce((sum, { data }) => sum + data.byteLength, 0)
+  const encoded = encodeForExport(model, bytes > maxEmbedded ? EXTERNAL_FROM : undefined)
   const maxDifference = await compare(model, encoded)
-  await writeFileAtomic(path, [encoded.model])
-  return { path, bytes: encoded.model.length, maxDifference }
+  return { path, ...(await writeOnnx(path, encoded)), maxDifference }
 }
 
-function encodeForExport({ name, network, dataConfig, classes = [], weights }: Model): EncodedModel {
+function encodeForExport(
+  { name, network, dataConfig, classes = [], weights }: Model,
+  externalFrom: number | undefined,
+): EncodedModel {
   const { height, width, channels, mean, std, interpolation, cropPct, cropMode } = resolveDataConfig(dataConfig)
   const images = input("images", ["N", channels, height, width])
   const logits = network.root.forward(transpose(images, [0, 2, 3, 1]), evaluation)
@@ -52,6 +74,7 @@ function encodeForExport({ name, network, dataConfig, classes = [], weights }: M
     {
       name,
       initializers: weights,
+      externalFrom,
       metadata: { model: name, labels: JSON.stringify(classes), preprocessing: JSON.stringify(preprocessing) },
     },
   )

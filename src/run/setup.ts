@@ -117,7 +117,7 @@ async function createRunModel(
 
 /** The weights with the model's own classifier, where theirs is for other classes or another number of them. */
 function withoutClassifier(model: Model, tensors: StateDict, others: boolean): StateDict | undefined {
-  const own = Object.entries(model.weights).filter(([name]) => name.startsWith(`${model.network.root.classifier}.`))
+  const own = Object.entries(model.weights).filter(([name]) => model.network.isClassifier(name))
   const differs = own.some(([name, { shape }]) => tensors[name] && tensors[name].shape.join() !== shape.join())
   return others || differs ? { ...tensors, ...Object.fromEntries(own) } : undefined
 }

@@ -1,20 +1,20 @@
 /** A graph that is ready to run on a device. */
 
-import { compile } from "../compile/compile.ts"
+import { compile, type PassOptions, type Target } from "../compile/compile.ts"
 import { matchShape } from "../tensor/dim.ts"
 import { type Graph, graphInputs } from "../tensor/graph.ts"
 import type { NdArray } from "../tensor/ndarray.ts"
 import type { Tensor } from "../tensor/tensor.ts"
-import type { Backend, Session } from "./backend.ts"
+import type { Backend, ResidentResult, Session, Value } from "./backend.ts"
 
-export interface ProgramOptions {
+export interface ProgramOptions extends Pick<Target, "maxima">, PassOptions {
   name: string
   backend: Backend
   threads?: number
   /** Values that become part of the model: faster to read, but fixed. The other inputs are fed at each run. */
   constants?: Readonly<Record<string, NdArray>>
-  /** Run the passes that make a graph faster. Default true. */
-  optimize?: boolean
+  /** Outputs that stay on the device: see {@link Program.runResident}. Default: none. */
+  resident?: readonly string[]
 }
 
 /** Constants from this size on are handed over as they are, not copied into the model. */
@@ -31,16 +31,17 @@ export class Program {
 
   /** Compiles a graph for a backend. */
   static async create(graph: Graph, options: ProgramOptions): Promise<Program> {
-    const { name, backend, threads, constants = {}, optimize } = options
+    const { name, backend, threads, constants = {}, maxima, optimize, resident } = options
     const model = compile(graph, {
       name,
       initializers: constants,
       externalFrom: EXTERNAL_FROM,
       block: backend.block,
+      maxima,
       optimize,
     })
     const inputs = new Map([...graphInputs(graph)].filter(([input]) => constants[input] === undefined))
-    return new Program(await backend.createSession(model, { threads }), inputs)
+    return new Program(await backend.createSession(model, { threads, resident }), inputs)
   }
 
   /**
@@ -48,11 +49,24 @@ export class Program {
    * Throws a RangeError that names the input if one is missing or does not fit.
    */
   async run(
-    feeds: Readonly<Record<string, NdArray>>,
+    feeds: Readonly<Record<string, Value>>,
     outputs?: Readonly<Record<string, NdArray>>,
   ): Promise<Record<string, NdArray>> {
+    return this.#session.run(this.#check(feeds), outputs)
+  }
+
+  /**
+   * Runs the graph; the outputs that the program was made to keep on the device stay there, and the caller disposes of
+   * them. Throws as `run` does.
+   */
+  async runResident(feeds: Readonly<Record<string, Value>>): Promise<ResidentResult> {
+    return this.#session.runResident(this.#check(feeds))
+  }
+
+  /** The feeds that the graph reads. */
+  #check(feeds: Readonly<Record<string, Value>>): Record<string, Value> {
     const symbols: Record<string, number> = {}
-    const used: Record<string, NdArray> = {}
+    const used: Record<string, Value> = {}
     for (const [name, x] of this.inputs) {
       const value = feeds[name]
       if (!value) throw new RangeError(`input ${name} ${x} has no value`)
@@ -64,7 +78,7 @@ export class Program {
       }
       used[name] = value
     }
-    return this.#session.run(used, outputs)
+    return used
   }
 
   dispose(): Promise<void> {

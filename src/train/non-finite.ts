@@ -3,7 +3,7 @@
 import { decompose } from "../compile/passes/decompose.ts"
 import { Program, type ProgramOptions } from "../runtime/program.ts"
 import { isLeaf, topologicalOrder } from "../tensor/graph.ts"
-import type { NdArray } from "../tensor/ndarray.ts"
+import type { NdArray, TypedArray } from "../tensor/ndarray.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 
 /** The loss or a gradient is not finite. Nothing was updated. */
@@ -34,22 +34,24 @@ export async function findNonFinite(
   options: Pick<ProgramOptions, "backend" | "threads">,
 ): Promise<string | undefined> {
   for (const [name, { data }] of Object.entries(feeds)) {
-    if (hasNonFinite(data as Float32Array)) return name
+    if (hasNonFinite(data)) return name
   }
-  const nodes = topologicalOrder(Object.values(decompose({ output }))).filter((node) => !isLeaf(node))
+  const order = topologicalOrder(Object.values(decompose({ output })))
+  const nodes = order.filter((node) => !isLeaf(node) && node.outputs[0]!.dtype === "float32")
   const names = nodes.map((node, i) => `${i}: output of ${node.op.name}${node.scope ? ` in ${node.scope}` : ""}`)
   const graph = Object.fromEntries(nodes.map((node, i) => [names[i]!, node.outputs[0]!]))
   const program = await Program.create(graph, { ...options, name: "search", optimize: false })
   try {
     const values = await program.run(feeds)
-    const first = names.find((name) => hasNonFinite(values[name]!.data as Float32Array))
+    const first = names.find((name) => hasNonFinite(values[name]!.data))
     return first?.replace(/^\d+: /, "the ")
   } finally {
     await program.dispose()
   }
 }
 
-function hasNonFinite(values: Float32Array): boolean {
+function hasNonFinite(values: TypedArray): boolean {
+  if (!(values instanceof Float32Array)) return false
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return true
   return false
 }

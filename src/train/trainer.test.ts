@@ -12,7 +12,7 @@ import {
   smallModel,
 } from "../../test/support/training.ts"
 import { createModel, type Trainer, type TrainerOptions, type TrainingBatch } from "../index.ts"
-import { TrainingContext } from "../nn/module.ts"
+import { dropPathFeeds, TrainingContext } from "../nn/context.ts"
 import { gradientNorm } from "../optim/index.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
 import { evaluate } from "../tensor/evaluate.ts"
@@ -240,7 +240,7 @@ describe("stochastic depth", () => {
     const { logits } = model.network.trace(1, 8, 8, context)
     const loss = crossEntropy(logits, constant(softTargets(one.targets, 1, CLASSES, 0)))
     const lossAt = (factor: number) => {
-      const mask = { [context.dropPaths[0]!.name]: ndarray([factor]) }
+      const mask = dropPathFeeds(context.dropPaths[0]!, Float32Array.of(factor))
       return Number(evaluate({ loss }, { ...model.weights, ...mask, images: one.images }).loss!.data[0])
     }
     const [dropped, kept] = [lossAt(0), lossAt(1 / (1 - rate))]

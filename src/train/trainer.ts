@@ -1,10 +1,9 @@
 /** Training steps: one compiled graph gives the loss and all gradients, the optimizer updates the weights in place. */
 
-import { gradients } from "../autodiff/gradients.ts"
-import { prepareForTraining } from "../compile/compile.ts"
+import type { Recompute } from "../autodiff/recompute.ts"
 import type { Model } from "../models/model.ts"
 import type { StateDict } from "../models/network.ts"
-import { type DropPathInput, TrainingContext } from "../nn/module.ts"
+import { TrainingContext } from "../nn/context.ts"
 import {
   clipScale,
   createOptimizer,
@@ -20,11 +19,11 @@ import { Program } from "../runtime/program.ts"
 import { ProgramCache } from "../runtime/program-cache.ts"
 import { printShape } from "../tensor/dim.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
-import { type NdArray, ndarray, zeros } from "../tensor/ndarray.ts"
-import { crossEntropy } from "../tensor/ops/index.ts"
-import { Random } from "../tensor/random.ts"
-import { input, type Tensor } from "../tensor/tensor.ts"
+import { type NdArray, ndarray, type TypedArray, zeros } from "../tensor/ndarray.ts"
+import { type Freeze, trainedParameters } from "./freeze.ts"
 import { findNonFinite, NonFiniteError } from "./non-finite.ts"
+import { randomFeeds } from "./random-feeds.ts"
+import { bufferName, buildStepGraph, gradientName, LOSS, type StepGraph } from "./step-graph.ts"
 import { softTargets } from "./targets.ts"
 
 export interface LossOptions {
@@ -54,7 +53,11 @@ export interface TrainerOptions {
   ema?: Pick<EmaOptions, "decay" | "warmup">
   /** Batches whose gradients are averaged for one update. Default 1. */
   accumulate?: number
-  /** Seed of stochastic depth. Default 0. */
+  /** What is left as it is: it costs nothing, and runs as in evaluation. Default: nothing. */
+  freeze?: Freeze
+  /** What the backward pass computes again instead of keeping it: slower, in less memory. Default "none". */
+  recompute?: Recompute
+  /** Seed of stochastic depth and dropout. Default 0. */
   seed?: number
 }
 
@@ -75,14 +78,11 @@ export interface StepResult {
 /** A graph for one shape of batch. */
 interface StepProgram {
   program: Program
-  dropPaths: readonly DropPathInput[]
+  step: StepGraph
 }
 
 /** Graphs that are kept for batches of different shapes. */
 const PROGRAM_CACHE = 4
-
-const lossName = "loss"
-const gradientName = (parameter: string) => `gradient/${parameter}`
 
 /** Makes a trainer. It changes the model's weights in place. Throws a UsageError for an option that makes no sense. */
 export async function createTrainer(model: Model, options: TrainerOptions): Promise<Trainer> {
@@ -92,9 +92,11 @@ export async function createTrainer(model: Model, options: TrainerOptions): Prom
 export class Trainer {
   readonly #model: Model
   readonly #options: TrainerOptions
+  /** The parameters that train. */
   readonly #names: string[]
   readonly #parameters: Float32Array[]
   readonly #averages: Float32Array[] | undefined
+  readonly #averagedBuffers: StateDict | undefined
   readonly #optimizer: Optimizer
   readonly #accumulated: Float32Array[] | undefined
   /** Where the graphs put their results, whatever the shape of the batch. */
@@ -111,19 +113,25 @@ export class Trainer {
     checkOptions(options)
     this.#model = model
     this.#options = options
-    this.#names = [...model.network.parameters.keys()]
+    this.#names = trainedParameters(model.network, options.freeze)
     this.#parameters = this.#names.map((name) => model.weights[name]!.data as Float32Array)
-    this.#outputs = { [lossName]: zeros([]) }
+    this.#outputs = { [LOSS]: zeros([]) }
     for (const name of this.#names) this.#outputs[gradientName(name)] = zeros(model.weights[name]!.shape)
+    for (const [name, { size, dtype }] of model.network.buffers) this.#outputs[bufferName(name)] = zeros(size, dtype)
     this.#gradients = this.#names.map((name) => this.#outputs[gradientName(name)]!.data as Float32Array)
     const { lr, weightDecay = 0, layerDecay, ...spec } = options.optimizer
-    const infos = this.#names.map((name) => ({
+    const infos = [...model.network.parameters].map(([name, { size }]) => ({
       name,
-      shape: model.weights[name]!.shape,
+      shape: size,
       layerGroup: model.network.root.layerGroup(name),
     }))
-    this.#optimizer = createOptimizer(spec, parameterGroups(infos, { weightDecay, layerDecay }))
-    if (options.ema) this.#averages = this.#parameters.map((values) => values.slice())
+    const trained = new Set(this.#names)
+    const groups = parameterGroups(infos, { weightDecay, layerDecay }).filter(({ name }) => trained.has(name))
+    this.#optimizer = createOptimizer(spec, groups)
+    if (options.ema) {
+      this.#averages = this.#parameters.map((values) => values.slice())
+      this.#averagedBuffers = copyOf(model.weights, model.network.buffers.keys())
+    }
     if ((options.accumulate ?? 1) > 1) this.#accumulated = this.#parameters.map((p) => new Float32Array(p.length))
   }
 
@@ -143,24 +151,24 @@ export class Trainer {
    */
   async step(batch: TrainingBatch & { lr?: number }): Promise<StepResult> {
     const { optimizer, schedule, clipGradNorm, ema, accumulate = 1 } = this.#options
-    const loss = await this.#run(batch)
+    const { loss, step } = await this.#run(batch)
     const batchNorm = gradientNorm(this.#gradients)
     if (!Number.isFinite(loss) || !Number.isFinite(batchNorm)) throw await this.#explain(batch, loss)
     this.#batches++
+    this.#updateBuffers(step)
     const lr = batch.lr ?? schedule?.(this.#updates) ?? optimizer.lr
     const sums = this.#accumulated
     if (sums) addInto(sums, this.#gradients)
     const gradNorm = sums ? gradientNorm(sums) / accumulate : batchNorm
     if (this.#batches % accumulate !== 0) return { loss, gradNorm, lr }
     const clip = clipGradNorm ? clipScale(gradNorm, clipGradNorm) : 1
+    const decay = ema && (ema.warmup ? emaDecay(this.#updates, ema) : ema.decay)
     this.#optimizer.step(this.#parameters, sums ?? this.#gradients, {
       lr,
       clipScale: clip / accumulate,
-      ema: ema && {
-        averages: this.#averages!,
-        decay: ema.warmup ? emaDecay(this.#updates, ema) : ema.decay,
-      },
+      ema: decay === undefined ? undefined : { averages: this.#averages!, decay },
     })
+    if (decay !== undefined) averageBuffers(this.#averagedBuffers!, this.#model.weights, decay)
     for (const sum of sums ?? []) sum.fill(0)
     this.#lr = lr
     this.#updates++
@@ -170,7 +178,7 @@ export class Trainer {
 
   /** Loss and gradients of one batch, with nothing updated. */
   async gradients(batch: TrainingBatch): Promise<{ loss: number; gradients: Record<string, NdArray> }> {
-    const loss = await this.#run(batch)
+    const { loss } = await this.#run(batch)
     const copy = (name: string): NdArray => {
       const { shape, dtype, data } = this.#outputs[gradientName(name)]!
       return { shape, dtype, data: data.slice() }
@@ -197,25 +205,26 @@ export class Trainer {
   emaStateDict(): StateDict {
     const averages = this.emaWeights
     if (!averages) throw new UsageError("this trainer keeps no average: create it with ema: { decay }")
-    return Object.fromEntries(
-      Object.entries(averages).map(([name, { shape, data }]) => [name, ndarray((data as Float32Array).slice(), shape)]),
-    )
+    return copyOf(averages, Object.keys(averages))
   }
 
   /** The averaged weights themselves, not a copy; undefined if the trainer keeps none. */
   get emaWeights(): StateDict | undefined {
     const averages = this.#averages
     if (!averages) return undefined
-    return Object.fromEntries(
-      this.#names.map((name, i) => [name, ndarray(averages[i]!, this.#model.weights[name]!.shape)]),
-    )
+    const trained = this.#names.map((name, i) => [name, ndarray(averages[i]!, this.#model.weights[name]!.shape)])
+    // What is frozen is its own average.
+    return { ...this.#model.weights, ...Object.fromEntries(trained), ...this.#averagedBuffers }
   }
 
   /** What a resumed run needs besides the weights: the optimizer's state, its counters and the average. */
   state(): { tensors: StateDict; updates: number; batches: number; lr: number } {
     const tensors: StateDict = {}
     for (const [name, value] of Object.entries(this.#optimizer.state())) tensors[`optimizer/${name}`] = value
-    for (const [name, value] of Object.entries(this.emaWeights ?? {})) tensors[`ema/${name}`] = value
+    this.#averages?.forEach((average, i) => {
+      tensors[`ema/${this.#names[i]}`] = ndarray(average, this.#model.weights[this.#names[i]!]!.shape)
+    })
+    for (const [name, value] of Object.entries(this.#averagedBuffers ?? {})) tensors[`ema/${name}`] = value
     this.#accumulated?.forEach((sum, i) => {
       tensors[`accumulated/${this.#names[i]}`] = ndarray(sum)
     })
@@ -232,6 +241,13 @@ export class Trainer {
       )
     this.#optimizer.loadState(part("optimizer/"))
     restore(this.#averages, this.#names, part("ema/"), "ema")
+    const buffers = Object.entries(this.#averagedBuffers ?? {})
+    restore(
+      buffers.map(([, { data }]) => data),
+      buffers.map(([name]) => name),
+      part("ema/"),
+      "ema",
+    )
     restore(this.#accumulated, this.#names, part("accumulated/"), "accumulated")
     this.#updates = updates
     this.#batches = batches
@@ -243,51 +259,48 @@ export class Trainer {
     await Promise.all([this.#programs.clear(), this.#forwards.clear()])
   }
 
-  /** Runs forward and backward; the gradients are in `#gradients` then. Gives the loss. */
-  async #run({ images, targets }: TrainingBatch): Promise<number> {
+  /** Runs forward and backward; the gradients are in `#gradients` then. */
+  async #run({ images, targets }: TrainingBatch): Promise<{ loss: number; step: StepGraph }> {
     const { shape } = images
     const { inChannels } = this.#model.config
     if (shape.length !== 4 || shape[3] !== inChannels || shape[0] === 0) {
       throw new RangeError(`images must be [N, H, W, ${inChannels}] with N of at least 1, got ${printShape(shape)}`)
     }
     const create = () => this.#compile(shape as [number, number, number, number])
-    await this.#programs.use(shape.join("x"), create, ({ program, dropPaths }) =>
-      program.run(this.#feeds({ images, targets }, dropPaths), this.#outputs),
-    )
-    return Number(this.#outputs[lossName]!.data[0])
+    // Frozen parameters are part of the compiled graph.
+    const key = `${shape.join("x")} ${this.#model.revision}`
+    return this.#programs.use(key, create, async ({ program, step }) => {
+      await program.run(this.#feeds({ images, targets }, step), this.#outputs)
+      return { loss: Number(this.#outputs[LOSS]!.data[0]), step }
+    })
   }
 
-  #feeds({ images, targets }: TrainingBatch, dropPaths: readonly DropPathInput[]): Record<string, NdArray> {
+  #feeds({ images, targets }: TrainingBatch, step: Pick<StepGraph, "dropPaths" | "dropouts">): Record<string, NdArray> {
     const { loss = "cross-entropy", seed = 0 } = this.#options
     const smoothing = typeof loss === "string" ? 0 : (loss.labelSmoothing ?? 0)
     const batch = images.shape[0]!
-    const feeds: Record<string, NdArray> = {
+    return {
       ...this.#model.weights,
+      ...randomFeeds(step, { seed, counter: this.#batches, batch }),
       images,
       targets: softTargets(targets, batch, this.#model.numClasses, smoothing),
     }
-    for (const { name, rate } of dropPaths) {
-      const random = new Random(seed, "drop-path", this.#batches, name)
-      const keep = 1 - rate
-      feeds[name] = ndarray(Float32Array.from({ length: batch }, () => (random.uniform() < keep ? 1 / keep : 0)))
-    }
-    return feeds
   }
 
-  async #compile([batch, height, width]: [number, number, number, number]): Promise<StepProgram> {
-    const { network, numClasses, backend, threads, name } = this.#model
-    const context = new TrainingContext(batch)
-    const { logits } = prepareForTraining({ logits: network.trace(batch, height, width, context).logits })
-    const loss = crossEntropy(logits!, input("targets", [batch, numClasses]))
-    const wrt = this.#names.map((parameter) => network.parameters.get(parameter)!)
-    const graph: Record<string, Tensor> = { [lossName]: loss }
-    gradients(loss, wrt).forEach((gradient, i) => {
-      graph[gradientName(this.#names[i]!)] = gradient
-    })
-    return {
-      program: await Program.create(graph, { name: `${name} training step`, backend, threads }),
-      dropPaths: context.dropPaths,
-    }
+  async #compile(images: [number, number, number, number]): Promise<StepProgram> {
+    const { network, backend, threads, name, weights } = this.#model
+    const step = buildStepGraph(network, { images, trained: this.#names, recompute: this.#options.recompute ?? "none" })
+    const trained = new Set(this.#names)
+    const constants = Object.fromEntries(
+      Object.entries(weights).filter(([key]) => !trained.has(key) && !step.buffers.includes(key)),
+    )
+    const options = { name: `${name} training step`, backend, threads, constants, maxima: step.maxima }
+    return { program: await Program.create(step.graph, options), step }
+  }
+
+  /** Takes over the running statistics that the step gave. */
+  #updateBuffers({ buffers }: StepGraph): void {
+    for (const name of buffers) copyValues(this.#outputs[bufferName(name)]!, this.#model.weights[name]!)
   }
 
   /** Finds where a value that is not finite came from. */
@@ -296,7 +309,7 @@ export class Trainer {
     const [count, height, width] = batch.images.shape as [number, number, number]
     const context = new TrainingContext(count)
     const { logits } = network.trace(count, height, width, context)
-    const feeds = this.#feeds(batch, context.dropPaths)
+    const feeds = this.#feeds(batch, context)
     // The search needs memory for all intermediate values: without it, what is known already must do.
     const found = await findNonFinite(logits, feeds, { backend, threads }).catch(() => undefined)
     const inGradients = this.#names.find((_, i) => this.#gradients[i]!.some((value) => !Number.isFinite(value)))
@@ -312,8 +325,28 @@ function addInto(sums: readonly Float32Array[], values: readonly Float32Array[])
   }
 }
 
+function copyValues(from: NdArray, to: NdArray): void {
+  ;(to.data as Float32Array).set(from.data as Float32Array)
+}
+
+function copyOf(state: StateDict, names: Iterable<string>): StateDict {
+  const copy = ({ shape, dtype, data }: NdArray): NdArray => ({ shape: [...shape], dtype, data: data.slice() })
+  return Object.fromEntries([...names].map((name) => [name, copy(state[name]!)]))
+}
+
+/** average = decay * average + (1 - decay) * value; integers are taken over. As timm's ModelEmaV3. */
+function averageBuffers(averages: StateDict, values: StateDict, decay: number): void {
+  for (const [name, average] of Object.entries(averages)) {
+    const value = values[name]!
+    if (!(average.data instanceof Float32Array)) copyValues(value, average)
+    else
+      for (const [i, v] of (value.data as Float32Array).entries())
+        average.data[i]! += (1 - decay) * (v - average.data[i]!)
+  }
+}
+
 function restore(
-  arrays: readonly Float32Array[] | undefined,
+  arrays: readonly TypedArray[] | undefined,
   names: readonly string[],
   saved: StateDict,
   what: string,
@@ -321,7 +354,7 @@ function restore(
   arrays?.forEach((target, i) => {
     const data = saved[names[i]!]?.data
     if (data?.length !== target.length) throw new InputError(`the saved state has no fitting ${what} of ${names[i]}`)
-    target.set(data as Float32Array)
+    ;(target as Float32Array).set(data as Float32Array)
   })
 }
 

@@ -3,7 +3,8 @@ import fc from "fast-check"
 import { expect, test } from "vitest"
 import { InputError, UsageError } from "../tensor/errors.ts"
 import { type DType, type NdArray, ndarray, sizeOf, zeros } from "../tensor/ndarray.ts"
-import { bytesOf, decodeSafetensors, encodeSafetensors } from "./safetensors.ts"
+import { bytesOf } from "./checkpoint.ts"
+import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts"
 
 /** Written by the reference implementation, safetensors 0.8.0: one tensor of each type and some odd ones. */
 const golden = new Uint8Array(
@@ -132,7 +133,7 @@ test.each([
     /has "a\\"" more than once/,
   ],
   ["duplicate field", fileWith('{"a":{"dtype":"U8","shape":[],"shape":[1],"data_offsets":[0,1]}}', 1), /"shape" more/],
-  ["BOOL of 2", fileWith(`{"a":${tensor("BOOL", "[1]", 0, 1)}}`, 1).fill(2, -1), /"a" has dtype BOOL but holds other/],
+  ["BOOL of 2", fileWith(`{"a":${tensor("BOOL", "[1]", 0, 1)}}`, 1).fill(2, -1), /"a" is of booleans but holds other/],
 ])("refuses %s", (_, bytes, message) => {
   expect(() => decodeSafetensors(bytes, "x.safetensors")).toThrow(InputError)
   expect(() => decodeSafetensors(bytes, "x.safetensors")).toThrow(message)

@@ -5,8 +5,11 @@
  *
  * Tensors are little-endian, as is every machine that ONNX Runtime has binaries for, so bytes are copied as they are.
  */
-import { InputError, UsageError } from "../tensor/errors.ts"
-import { bytesPerElement, type DType, type NdArray, sizeOf, zeros } from "../tensor/ndarray.ts"
+import { UsageError } from "../tensor/errors.ts"
+import { bytesPerElement, type DType, type NdArray, sizeOf } from "../tensor/ndarray.ts"
+import { type ByteSource, readBytes } from "./byte-source.ts"
+import { allocate, bytesOf, type Checkpoint, checkBooleans, checkedSizeOf } from "./checkpoint.ts"
+import { quote, unreadable } from "./unreadable.ts"
 
 /** Tensors by name, and the free text that travels with them. */
 export interface Safetensors {
@@ -159,14 +162,10 @@ function parseEntry(name: string, value: unknown, dataStart: number, source: str
   return { name, dtype, shape, start: dataStart + start, end: dataStart + end }
 }
 
-/** Bytes of a tensor, or undefined if a product on the way is more than a number can hold exactly. */
+/** Bytes of a tensor, or undefined if they are more than a number can hold exactly. */
 function byteSize(shape: number[], dtype: DType): number | undefined {
-  let size = bytesPerElement(dtype)
-  for (const dim of shape) {
-    size *= dim
-    if (!Number.isSafeInteger(size)) return undefined
-  }
-  return size
+  const size = (checkedSizeOf(shape) ?? Number.NaN) * bytesPerElement(dtype)
+  return Number.isSafeInteger(size) ? size : undefined
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -177,26 +176,26 @@ function isCountList(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0)
 }
 
-/** A zero-filled array for a tensor. Throws an InputError if the process cannot have that much memory. */
-export function allocateTensor(entry: TensorEntry, source: string): NdArray {
-  try {
-    return zeros(entry.shape, entry.dtype)
-  } catch (cause) {
-    const size = entry.end - entry.start
-    throw unreadable(source, `no memory for the ${size} bytes of tensor ${quote(entry.name)}`, cause)
-  }
-}
-
-/** The bytes of an array: a view, not a copy. */
-export function bytesOf({ data }: NdArray): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-}
-
-/** Throws an InputError if a tensor of type BOOL holds anything but 0 and 1. */
-export function checkBooleans(entry: TensorEntry, array: NdArray, source: string): void {
-  if (entry.dtype === "bool" && (array.data as Uint8Array).some((value) => value > 1)) {
-    throw unreadable(source, `tensor ${quote(entry.name)} has dtype BOOL but holds other values than 0 and 1`)
-  }
+/**
+ * Opens a safetensors file: reads its header, and each tensor when it is wanted.
+ * Throws an InputError if it is not a safetensors file, whole and consistent.
+ */
+export async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
+  const prefix = await readBytes(source, 0, Math.min(prefixSize, source.size))
+  const header = await readBytes(source, prefixSize, headerSize(prefix, source.size, source.name))
+  const { entries, metadata } = parseHeader(header, source.size, source.name)
+  const tensors = entries.map(({ name, dtype, shape, start }) => ({
+    name,
+    dtype,
+    shape,
+    async read() {
+      const array = allocate(name, shape, dtype, source.name)
+      await source.read(start, bytesOf(array))
+      checkBooleans(name, array, source.name)
+      return array
+    },
+  }))
+  return { format: "safetensors", tensors, metadata }
 }
 
 /**
@@ -208,9 +207,9 @@ export function decodeSafetensors(bytes: Uint8Array, source = "the given bytes")
   const dataStart = prefixSize + headerSize(bytes, bytes.length, source)
   const { entries, metadata } = parseHeader(bytes.subarray(prefixSize, dataStart), bytes.length, source)
   const tensors = entries.map((entry): [string, NdArray] => {
-    const array = allocateTensor(entry, source)
+    const array = allocate(entry.name, entry.shape, entry.dtype, source)
     bytesOf(array).set(bytes.subarray(entry.start, entry.end))
-    checkBooleans(entry, array, source)
+    checkBooleans(entry.name, array, source)
     return [entry.name, array]
   })
   return { tensors: Object.fromEntries(tensors), metadata }
@@ -282,12 +281,4 @@ function compareCodePoints(a: string, b: string): number {
   const pointsB = Array.from(b, (char) => char.codePointAt(0)!)
   const differing = pointsA.findIndex((point, i) => point !== pointsB[i])
   return differing === -1 ? pointsA.length - pointsB.length : pointsA[differing]! - (pointsB[differing] ?? -1)
-}
-
-function quote(name: string): string {
-  return JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}...` : name)
-}
-
-function unreadable(source: string, reason: string, cause?: unknown): InputError {
-  return new InputError(`cannot read ${source}: ${reason}`, { cause })
 }

@@ -1,5 +1,5 @@
 /**
- * One harness for every operator, and for any graph: what the device computes against the reference evaluation, and the
+ * One harness for every operator, and for any graph: what each device computes against the reference evaluation, and the
  * gradients against finite differences.
  */
 
@@ -7,7 +7,7 @@ import { expect } from "vitest"
 import "../../src/index.ts"
 import { gradients } from "../../src/autodiff/gradients.ts"
 import { backendFor } from "../../src/runtime/backend.ts"
-import { Program } from "../../src/runtime/program.ts"
+import { Program, type ProgramOptions } from "../../src/runtime/program.ts"
 import type { Dim } from "../../src/tensor/dim.ts"
 import { evaluate } from "../../src/tensor/evaluate.ts"
 import type { Graph } from "../../src/tensor/graph.ts"
@@ -16,6 +16,7 @@ import { mul, sum } from "../../src/tensor/ops/index.ts"
 import { Random } from "../../src/tensor/random.ts"
 import { input, type Tensor } from "../../src/tensor/tensor.ts"
 import { expectClose, largest, numbers, randomArray } from "./arrays.ts"
+import { testDevices } from "./devices.ts"
 
 export interface OpCase {
   /** Values of the inputs, in the order in which `build` takes them. */
@@ -39,7 +40,7 @@ const STEP = 1e-5
 const FLOOR = 1e-2
 
 /**
- * Checks, with a fixed and a symbolic batch and with passes on and off, that the device agrees with the reference in the
+ * Checks, with a fixed and a symbolic batch and with passes on and off, that each device agrees with the reference in the
  * output, its shape and the gradients of a random weighted sum of it, and that these gradients agree with central differences.
  */
 export async function checkOp({
@@ -55,8 +56,11 @@ export async function checkOp({
     const { graph, loss } = buildGraph({ inputs, build, batched, differentiated }, batch)
     const feeds = { ...values, weights: randomArray(shapeOf(graph.y!, inputs, batched), "weights") }
     const expected = evaluate(graph, feeds)
-    for (const [name, value] of Object.entries(await runBothWays(graph, feeds))) {
-      expectClose(`${name} with batch ${batch ?? "fixed"}`, value, expected[name.split(" ")[0]!]!, tolerance, FLOOR)
+    for (const device of testDevices) {
+      for (const [name, value] of Object.entries(await runBothWays(graph, feeds, device))) {
+        const what = `${name} with batch ${batch ?? "fixed"} on ${device}`
+        expectClose(what, value, expected[name.split(" ")[0]!]!, tolerance, FLOOR)
+      }
     }
     if (batch === undefined && loss) {
       for (const i of differentiated) checkGradient(loss, feeds, `x${i}`, expected[`d${i}`]!)
@@ -90,11 +94,15 @@ function shapeOf(y: Tensor, inputs: OpCase["inputs"], batched: readonly number[]
   })
 }
 
-/** What the device computes, as `NAME optimized` and `NAME plain`. Its shapes are its own, not those of the rules. */
-async function runBothWays(graph: Graph, feeds: Record<string, NdArray>): Promise<Record<string, NdArray>> {
+/** What a device computes, as `NAME optimized` and `NAME plain`. Its shapes are its own, not those of the rules. */
+async function runBothWays(
+  graph: Graph,
+  feeds: Record<string, NdArray>,
+  device: string,
+): Promise<Record<string, NdArray>> {
   const results: Record<string, NdArray> = {}
   for (const optimize of [true, false]) {
-    const values = await runGraph(graph, feeds, { optimize })
+    const values = await runGraph(graph, feeds, { optimize, device })
     for (const [name, value] of Object.entries(values)) {
       expect(value.dtype, `type of ${name}`).toBe(graph[name]!.dtype)
       results[`${name} ${optimize ? "optimized" : "plain"}`] = value
@@ -103,15 +111,22 @@ async function runBothWays(graph: Graph, feeds: Record<string, NdArray>): Promis
   return results
 }
 
-/** Runs a graph on the CPU, with one thread. `block` overrides the backend's block of channels. */
+interface RunOptions extends Pick<ProgramOptions, "optimize" | "maxima"> {
+  /** Overrides the block of channels of the backend. */
+  block?: number
+  /** Default "cpu". */
+  device?: string
+}
+
+/** Runs a graph with one thread. */
 export async function runGraph(
   graph: Graph,
   feeds: Readonly<Record<string, NdArray>>,
-  { optimize = true, block }: { optimize?: boolean; block?: number } = {},
+  { optimize = true, block, maxima, device = "cpu" }: RunOptions = {},
 ): Promise<Record<string, NdArray>> {
-  const cpu = await backendFor("cpu")
-  const backend = { device: cpu.device, block: block ?? cpu.block, createSession: cpu.createSession }
-  const program = await Program.create(graph, { name: "test", backend, threads: 1, optimize })
+  const there = await backendFor(device)
+  const backend = { ...there, block: block ?? there.block }
+  const program = await Program.create(graph, { name: "test", backend, threads: 1, optimize, maxima })
   try {
     return await program.run(feeds)
   } finally {

@@ -4,7 +4,7 @@
  */
 
 import type { StateDict } from "../../src/models/network.ts"
-import { type NdArray, ndarray, sizeOf } from "../../src/tensor/ndarray.ts"
+import { type NdArray, ndarray, sizeOf, zeros } from "../../src/tensor/ndarray.ts"
 
 /** FNV-1a hash, 32 bit, over the UTF-8 bytes of a name. */
 export function fnv1a32(name: string): number {
@@ -26,23 +26,37 @@ export function hashUniform(name: string, count: number): Float64Array {
   return values
 }
 
-/** The value of a parameter, by its name in timm and its shape. */
-export function hashParameter(name: string, shape: readonly number[]): NdArray<"float32"> {
+/** The value of a parameter or a buffer, by its name in timm and its shape. Counters are zero. */
+export function hashParameter(name: string, shape: readonly number[]): NdArray {
+  const leaf = name.slice(name.lastIndexOf(".") + 1)
+  if (leaf === "num_batches_tracked") return zeros(shape, "int64")
   const values = hashUniform(name, sizeOf(shape))
-  const [offset, scale] = distribution(name.slice(name.lastIndexOf(".") + 1), shape)
+  const [offset, scale] = distribution(leaf, shape)
   for (let i = 0; i < values.length; i++) values[i] = offset + scale * values[i]!
   return ndarray(new Float32Array(values), shape)
 }
 
-/** Middle and half width of a parameter's values. */
-function distribution(leaf: string, shape: readonly number[]): [offset: number, scale: number] {
-  if (leaf === "gamma") return [0.5, 0.5]
-  if (leaf === "bias") return [0, 0.1]
-  if (shape.length === 1) return [1, 0.1]
-  return [0, Math.sqrt(3 / (sizeOf(shape) / shape[0]!))]
+/** Middle and half width of the values of some kinds. */
+const distributions: Readonly<Record<string, [offset: number, scale: number]>> = {
+  running_mean: [0, 0.1],
+  running_var: [1, 0.1],
+  relative_position_bias_table: [0, 0.5],
+  cls_token: [0, 0.1],
+  dist_token: [0, 0.1],
+  pos_embed: [0, 0.1],
+  gamma: [0.5, 0.5],
+  beta: [0, 0.5],
+  bias: [0, 0.1],
 }
 
-/** Values for all parameters of a model. */
+function distribution(leaf: string, shape: readonly number[]): [offset: number, scale: number] {
+  const known = distributions[leaf]
+  if (known) return known
+  if (shape.length === 1) return [1, 0.1]
+  return leaf === "weight" ? [0, Math.sqrt(3 / (sizeOf(shape) / shape[0]!))] : [0, 0.1]
+}
+
+/** Values for all parameters and buffers of a model. */
 export function hashWeights(state: Readonly<StateDict>): StateDict {
   return Object.fromEntries(Object.entries(state).map(([name, { shape }]) => [name, hashParameter(name, shape)]))
 }

@@ -1,10 +1,11 @@
-/** `convnext models`: what can be built. */
+/** `convnext models`: what can be built, and what a file is made of. */
 
 import { z } from "zod"
 import type { ModelInfo } from "../../models/model.ts"
 import { suggestion, UsageError } from "../../tensor/errors.ts"
 import { defineCommand } from "../command.ts"
 import { loadLibrary } from "../library.ts"
+import { isOnnxFile, onnxSummary } from "../onnx-summary.ts"
 import { formatCount, formatTable } from "../table.ts"
 
 export default defineCommand({
@@ -13,15 +14,17 @@ export default defineCommand({
       .string()
       .min(1)
       .optional()
-      .meta({ placeholder: "FILTER", description: "Name or pattern, for example 'convnextv2*'" }),
+      .meta({ placeholder: "FILTER", description: "Name or pattern, for example 'convnextv2*'; or an ONNX file" }),
   }),
   positionals: ["filter"],
   examples: [
     ["convnext models", "All models"],
     ["convnext models 'convnext*'", "One family; the quotes keep the shell from reading the star"],
+    ["convnext models model.onnx", "Operators, layers, parameters and MACs of an ONNX file, whatever wrote it"],
     ["convnext models --json", "For a program"],
   ],
   async run({ filter }) {
+    if (filter !== undefined && isOnnxFile(filter)) return onnxSummary(filter)
     const { listModels } = await loadLibrary()
     const models = listModels(filter)
     if (filter !== undefined && models.length === 0) {

@@ -17,7 +17,7 @@ import {
   conv2dInputGradientOp,
   conv2dOp,
 } from "../../tensor/ops/conv.ts"
-import { flip, reshape, sum, transpose } from "../../tensor/ops/index.ts"
+import { flip, padRows, reshape, sum, transpose } from "../../tensor/ops/index.ts"
 import { applies, defineOp, type Op, type Tensor } from "../../tensor/tensor.ts"
 import { NCHWC_DOMAIN } from "../onnx/encode.ts"
 
@@ -135,14 +135,15 @@ const isUnitStep = ({ strides, dilations }: Conv2dAttributes) => [...strides, ..
 
 /**
  * Rewrites depthwise convolutions and their gradients for a CPU whose blocks have `block` channels. What has no blocked
- * form (channels that are no multiple of the block, gradients of strided convolutions, a symbolic batch in the
- * gradient for the filter) stays as it is.
+ * form (channels that are no multiple of the block, gradients of strided convolutions, in the gradient for the filter a
+ * symbolic batch that is not in `maxima`) stays as it is.
+ * @param maxima largest values of symbolic dimensions
  */
-export function lowerDepthwise(graph: Graph, block: number): Graph {
+export function lowerDepthwise(graph: Graph, block: number, maxima: Readonly<Record<string, number>> = {}): Graph {
   return rewrite(graph, (node, inputs) => {
     if (applies(node, conv2dOp)) return forward(inputs, node.attributes, block)
     if (applies(node, conv2dInputGradientOp)) return inputGradient(inputs, node.attributes, block)
-    if (applies(node, conv2dFilterGradientOp)) return filterGradient(inputs, node.attributes, block)
+    if (applies(node, conv2dFilterGradientOp)) return filterGradient(inputs, node.attributes, block, maxima)
     return undefined
   })
 }
@@ -172,15 +173,18 @@ function filterGradient(
   inputs: readonly Tensor[],
   attributes: Conv2dAttributes & { kernel: readonly [number, number] },
   block: number,
+  maxima: Readonly<Record<string, number>>,
 ): Tensor | undefined {
   const [x, dy] = inputs as [Tensor, Tensor]
   const { groups, pads, kernel } = attributes
-  const [batch, height, width, channels] = x.shape as [Dim, number, number, number]
+  const [rows, height, width, channels] = x.shape as [Dim, number, number, number]
+  // The convolution has one group for each sample and channel, so that their number must be known: zeros fill it up.
+  const batch = typeof rows === "number" ? rows : maxima[rows]
   const [, outHeight, outWidth, outputs] = dy.shape as [Dim, number, number, number]
-  if (typeof batch !== "number" || !isUnitStep(attributes)) return undefined
+  if (batch === undefined || !isUnitStep(attributes)) return undefined
   if (!isDepthwise(channels, groups, block) || outputs !== groups) return undefined
-  const samples = reshape(toBlocked([x], { block }), [1, batch * channels, height, width])
-  const filter = reshape(toBlocked([dy], { block }), [batch * channels, 1, outHeight, outWidth])
+  const samples = reshape(padRows(toBlocked([x], { block }), batch), [1, batch * channels, height, width])
+  const filter = reshape(padRows(toBlocked([dy], { block }), batch), [batch * channels, 1, outHeight, outWidth])
   const taps = blockedDepthwise([samples, filter], { block, pads, strides: [1, 1], dilations: [1, 1] })
   const perSample = reshape(taps, [batch, channels / block, kernel[0] * kernel[1], block])
   return reshape(transpose(sum(perSample, [0]), [0, 2, 1]), [channels, 1, ...kernel])

@@ -188,7 +188,7 @@ describe("the model", () => {
     const y = layerNorm(x, input("w", [3]), input("b", [3]), 1e-6)
     const { graph } = encode({ y, average: y.node.outputs[1]!, mean: mean(x) })
     const norm = graph.node.find(({ opType }) => opType === "LayerNormalization")!
-    expect(norm.output).toEqual(["y", "average", expect.stringContaining("out2")])
+    expect(norm.output).toEqual(["y", "average"])
     const attributes = Object.fromEntries(norm.attribute.map((attribute) => [attribute.name, attribute]))
     expect(attributes.axis!.i).toBe(-1n)
     expect(attributes.epsilon!.f).toBe(Math.fround(1e-6))

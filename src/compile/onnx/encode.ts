@@ -5,13 +5,13 @@ import { symbolOf } from "../../tensor/dim.ts"
 import { type Graph, graphInputs, inputName, topologicalOrder } from "../../tensor/graph.ts"
 import { bytesPerElement, type DType, type NdArray } from "../../tensor/ndarray.ts"
 import type { Node, OnnxAttribute, OnnxAttributes, OnnxBuilder, Tensor } from "../../tensor/tensor.ts"
+import { dataTypes } from "./data-types.ts"
 import {
   AttributeProto_AttributeType,
   type AttributeProtoSchema,
   ModelProtoSchema,
   type NodeProtoSchema,
   TensorProto_DataLocation,
-  TensorProto_DataType,
   type TensorProtoSchema,
   type ValueInfoProtoSchema,
 } from "./onnx_pb.ts"
@@ -43,25 +43,12 @@ export interface EncodedModel {
   external: Record<string, Uint8Array>
 }
 
+/** Operators that have more outputs than they need to have, and how many they need: the others are for training. */
+const optionalOutputs: Readonly<Record<string, number>> = { LayerNormalization: 1 }
+
 type NodeInit = MessageInitShape<typeof NodeProtoSchema>
 type TensorInit = MessageInitShape<typeof TensorProtoSchema>
 type AttributeInit = MessageInitShape<typeof AttributeProtoSchema>
-
-const dataTypes: { [D in DType]: TensorProto_DataType } = {
-  float32: TensorProto_DataType.FLOAT,
-  float64: TensorProto_DataType.DOUBLE,
-  float16: TensorProto_DataType.FLOAT16,
-  bfloat16: TensorProto_DataType.BFLOAT16,
-  int8: TensorProto_DataType.INT8,
-  uint8: TensorProto_DataType.UINT8,
-  int16: TensorProto_DataType.INT16,
-  uint16: TensorProto_DataType.UINT16,
-  int32: TensorProto_DataType.INT32,
-  uint32: TensorProto_DataType.UINT32,
-  int64: TensorProto_DataType.INT64,
-  uint64: TensorProto_DataType.UINT64,
-  bool: TensorProto_DataType.BOOL,
-}
 
 /**
  * Encodes a graph. The outputs keep their names; the inputs are those that `initializers` does not give.
@@ -82,6 +69,7 @@ export function encodeOnnx(
   }
   for (const node of topologicalOrder(Object.values(graph))) encoder.add(node)
   for (const [outputName, x] of Object.entries(graph)) encoder.ensureOutput(outputName, x)
+  encoder.dropUnread(Object.keys(graph))
 
   const fed = [...inputs].filter(([inputName]) => initializers[inputName] === undefined)
   for (const [inputName] of inputs) {
@@ -102,6 +90,7 @@ export function encodeOnnx(
       initializer: encoder.initializers,
       input: fed.map(([inputName, x]) => valueInfo(inputName, x)),
       output: Object.entries(graph).map(([outputName, x]) => valueInfo(outputName, x)),
+      valueInfo: encoder.innerValues(),
     },
   })
   return { model: toBinary(ModelProtoSchema, model), external: encoder.external }
@@ -115,7 +104,7 @@ function valueInfo(name: string, x: Tensor): MessageInitShape<typeof ValueInfoPr
   }))
   return {
     name,
-    type: { value: { case: "tensorType", value: { elemType: dataTypes[x.dtype], shape: { dim } } } },
+    type: { value: { case: "tensorType", value: { elemType: dataTypes[x.dtype].code, shape: { dim } } } },
   }
 }
 
@@ -169,6 +158,24 @@ class Encoder implements OnnxBuilder {
     this.protoNodes.push({ opType: "Identity", name: `${name}/Identity`, input: [computed], output: [name] })
   }
 
+  /** Leaves out last outputs that nothing reads, where the operator does not demand them. */
+  dropUnread(outputs: readonly string[]): void {
+    const read = new Set([...outputs, ...this.protoNodes.flatMap(({ input }) => input!)])
+    for (const { opType, output } of this.protoNodes) {
+      const least = optionalOutputs[opType!] ?? output!.length
+      while (output!.length > least && !read.has(output!.at(-1)!)) output!.pop()
+    }
+  }
+
+  /** Types of the values between nodes, as far as they are tensors of the graph: viewers show them along the edges. */
+  innerValues(): MessageInitShape<typeof ValueInfoProtoSchema>[] {
+    const inner = new Set(this.protoNodes.flatMap(({ output }) => output!))
+    for (const name of this.#reserved.values()) inner.delete(name)
+    // Where an operator gives back its input, two tensors have one name.
+    const types = new Map([...this.#names].map(([x, name]) => [name, x]))
+    return [...types].flatMap(([name, x]) => (inner.has(name) ? [valueInfo(name, x)] : []))
+  }
+
   node(type: string, inputs: readonly string[], attributes: OnnxAttributes = {}, domain = ""): string {
     return this.nodes(type, inputs, attributes, 1, domain)[0]!
   }
@@ -207,14 +214,14 @@ class Encoder implements OnnxBuilder {
 
   constant(value: NdArray): string {
     if (value.shape.length === 0 && value.dtype === "float32") return this.scalar(Number(value.data[0]))
-    const name = this.#unique("constant")
+    const name = this.#unique(this.#scope ? `${this.#scope}/constant` : "constant")
     this.initializer(name, value)
     return name
   }
 
   initializer(name: string, { shape, dtype, data }: NdArray): void {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length * bytesPerElement(dtype))
-    const tensor: TensorInit = { name, dims: shape.map(BigInt), dataType: dataTypes[dtype] }
+    const tensor: TensorInit = { name, dims: shape.map(BigInt), dataType: dataTypes[dtype].code }
     if (bytes.length < this.#externalFrom) {
       this.initializers.push({ ...tensor, rawData: bytes })
       return
@@ -267,7 +274,8 @@ class Encoder implements OnnxBuilder {
 function attribute(name: string, value: OnnxAttribute): AttributeInit {
   if (typeof value === "string") {
     // A cast names its target by a data type.
-    if (name === "to") return { name, type: AttributeProto_AttributeType.INT, i: BigInt(dataTypes[value as DType]) }
+    if (name === "to")
+      return { name, type: AttributeProto_AttributeType.INT, i: BigInt(dataTypes[value as DType].code) }
     return { name, type: AttributeProto_AttributeType.STRING, s: new TextEncoder().encode(value) }
   }
   if (typeof value === "number") return { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) }

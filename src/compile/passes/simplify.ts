@@ -1,14 +1,20 @@
 /** Algebraic identities. */
 
+import { sameShape } from "../../tensor/dim.ts"
 import { type Graph, rewrite } from "../../tensor/graph.ts"
 import { arithmetic } from "../../tensor/ops/elementwise.ts"
-import { mul, sub } from "../../tensor/ops/index.ts"
-import { applies, constant, type Node, scalarValue, type Tensor } from "../../tensor/tensor.ts"
+import { addRows, mul, sub } from "../../tensor/ops/index.ts"
+import { addRowsOp } from "../../tensor/ops/rows.ts"
+import { broadcastToOp } from "../../tensor/ops/shape.ts"
+import { applies, scalarValue, type Tensor } from "../../tensor/tensor.ts"
 
 type Identity = (a: Tensor, b: Tensor) => Tensor | undefined
 
 const identities = new Map<unknown, Identity>([
-  [arithmetic.add, (a, b) => (isZero(b) ? a : isZero(a) ? b : addNegated(a, b))],
+  [
+    arithmetic.add,
+    (a, b) => (isZero(b) ? a : isZero(a) ? b : (addNegated(a, b) ?? addToRows(a, b) ?? addToRows(b, a))),
+  ],
   [arithmetic.sub, (a, b) => (isZero(b) ? a : undefined)],
   [arithmetic.mul, multiply],
   [arithmetic.div, (a, b) => divideByScalar(a, b)],
@@ -44,6 +50,14 @@ function addNegated(a: Tensor, b: Tensor): Tensor | undefined {
   return undefined
 }
 
+/** a + (zeros with some rows added) -> a with these rows added. */
+function addToRows(a: Tensor, b: Tensor): Tensor | undefined {
+  if (!applies(b.node, addRowsOp)) return undefined
+  const [base, rows, updates] = b.node.inputs as [Tensor, Tensor, Tensor]
+  const empty = applies(base.node, broadcastToOp) && isZero(base.node.inputs[0]!)
+  return empty && sameShape(a.shape, b.shape) ? addRows(a, rows, updates) : undefined
+}
+
 /** The factors of x times a scalar. */
 function scaled(x: Tensor): { x: Tensor; scale: number } | undefined {
   if (applies(x.node, arithmetic.neg)) return { x: x.node.inputs[0]!, scale: -1 }
@@ -53,23 +67,13 @@ function scaled(x: Tensor): { x: Tensor; scale: number } | undefined {
   return scale === undefined ? undefined : { x: scalarValue(b) === undefined ? b : a, scale }
 }
 
-/** Applies identities of arithmetic with scalars: neutral elements, products of two scalars, sums with a negative. */
+/** Applies identities of arithmetic with scalars: neutral elements, products of products, sums with a negative. */
 export function simplify(graph: Graph): Graph {
   return rewrite(graph, (node, inputs) => {
     const identity = identities.get(node.op)
     // Integers divide and overflow by other rules.
     if (!identity || node.outputs[0]!.dtype !== "float32") return undefined
     const [a, b] = inputs as [Tensor, Tensor]
-    return foldScalars(node, a, b) ?? identity(a, b)
+    return identity(a, b)
   })
-}
-
-function foldScalars(node: Node, a: Tensor, b: Tensor): Tensor | undefined {
-  const x = scalarValue(a)
-  const y = scalarValue(b)
-  if (x === undefined || y === undefined) return undefined
-  if (applies(node, arithmetic.add)) return constant(x + y)
-  if (applies(node, arithmetic.sub)) return constant(x - y)
-  if (applies(node, arithmetic.mul)) return constant(x * y)
-  return constant(x / y)
 }

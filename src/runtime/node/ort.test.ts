@@ -1,4 +1,6 @@
-import { expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
+import { UsageError } from "../../tensor/errors.ts"
+import { zeros } from "../../tensor/ndarray.ts"
 import { createNodeBackend } from "./ort.ts"
 
 test("ONNX Runtime's telemetry is off unless somebody turned it on", async () => {
@@ -6,6 +8,56 @@ test("ONNX Runtime's telemetry is off unless somebody turned it on", async () =>
   expect(process.env.ORT_DISABLE_TELEMETRY).toBe("1")
 })
 
-test("a device that is not there is refused by name", async () => {
-  await expect(createNodeBackend("webgpu")).rejects.toThrow("device webgpu is not supported yet")
+describe("a device", () => {
+  test("is made by its name", async () => {
+    for (const device of ["cpu", "wasm"]) {
+      const backend = await createNodeBackend(device)
+      expect(backend.device).toBe(device)
+      expect(backend.reason).toMatch("it was asked for")
+      expect(backend.ownMemory).toBe(false)
+    }
+  })
+
+  test("is chosen by auto, with a reason, and never by a software renderer", async () => {
+    const { device, reason } = await createNodeBackend("auto")
+    expect(["cpu", "cuda", "webgpu", "dml"]).toContain(device)
+    expect(reason).toMatch(device === "cpu" ? /^no GPU was found$|not there|no device/ : /^the machine has: .*GPU/)
+    if (process.env.VK_ICD_FILENAMES?.includes("swiftshader")) expect(device).toBe("cpu")
+  })
+
+  test("that does not exist is refused with the names of those that do", async () => {
+    await expect(createNodeBackend("cdua")).rejects.toThrow(
+      new UsageError(
+        'unknown device "cdua", did you mean cuda? the devices are cpu, webgpu, cuda, coreml, dml, wasm, auto',
+      ),
+    )
+  })
+
+  test.runIf(process.platform === "linux")(
+    "of another platform is refused with the platforms that have it",
+    async () => {
+      await expect(createNodeBackend("coreml")).rejects.toThrow(
+        `device coreml is not there: onnxruntime-node has no CoreML for linux-${process.arch}, only for darwin-arm64`,
+      )
+      await expect(createNodeBackend("dml")).rejects.toThrow(UsageError)
+    },
+  )
+})
+
+test("a value that is uploaded comes back with the same bits, and survives its source", async () => {
+  for (const device of ["cpu", "wasm"]) {
+    const backend = await createNodeBackend(device)
+    for (const shape of [[], [3], [2, 1, 2, 2]]) {
+      const source = zeros(shape)
+      source.data.forEach((_, i) => {
+        source.data[i] = i + 0.1
+      })
+      const expected = source.data.slice()
+      const value = await backend.upload(source)
+      source.data.fill(0)
+      expect(value.shape).toEqual(shape)
+      expect(await value.read()).toEqual({ shape, dtype: "float32", data: expected })
+      value.dispose()
+    }
+  }
 })

@@ -13,6 +13,8 @@ export interface AttentionOptions {
   mask?: Tensor
   /** Factor of the scores. Default 1 / sqrt(D). */
   scale?: number
+  /** Applied to the weights [N, heads, L, S] before they meet the values. */
+  dropout?: (weights: Tensor) => Tensor
 }
 
 /** Score of what is masked: its weight is exactly 0, unless all keys of a query are masked, which then count alike. */
@@ -27,7 +29,7 @@ export function scaledDotProductAttention(
   q: Tensor,
   k: Tensor,
   v: Tensor,
-  { bias, mask, scale }: AttentionOptions = {},
+  { bias, mask, scale, dropout = (weights) => weights }: AttentionOptions = {},
 ): Tensor {
   return named("scaledDotProductAttention", () => {
     expectRank("q", q, 4)
@@ -37,6 +39,6 @@ export function scaledDotProductAttention(
     const scores = matmul(mul(q, scale ?? 1 / Math.sqrt(q.dim(3) as number)), k, { transposeB: true })
     const biased = bias ? add(scores, bias) : scores
     const visible = mask ? where(mask, biased, MASKED) : biased
-    return matmul(softmax(visible), v)
+    return matmul(dropout(softmax(visible)), v)
   })
 }

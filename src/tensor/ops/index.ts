@@ -12,6 +12,7 @@ export {
   softplus,
   tanh,
 } from "./activation.ts"
+export { after } from "./after.ts"
 export { type AttentionOptions, scaledDotProductAttention } from "./attention.ts"
 export { cast, stopGradient } from "./cast.ts"
 export {
@@ -78,5 +79,6 @@ export {
 export { logSumExp, max, mean, min, type ReduceOptions, sum, type VarianceOptions, variance } from "./reduce.ts"
 export { type InterpolateOptions, type InterpolationMode, interpolate } from "./resize.ts"
 export { type RoiAlignOptions, roiAlign } from "./roi-align.ts"
+export { addRows, padRows, takeRows } from "./rows.ts"
 export { broadcastTo, flip, reshape, squeeze, transpose, unsqueeze } from "./shape.ts"
 export { logSoftmax, softmax } from "./softmax.ts"

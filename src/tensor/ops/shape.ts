@@ -9,7 +9,7 @@ const copy = (from: ArrayLike<unknown>, to: { [i: number]: unknown; length: numb
   for (let i = 0; i < to.length; i++) to[i] = from[i]
 }
 
-const reshapeOp: Op<{ shape: Shape }> = defineOp<{ shape: Shape }>({
+export const reshapeOp: Op<{ shape: Shape }> = defineOp<{ shape: Shape }>({
   name: "reshape",
   shape: ([x], { shape }) => {
     if (productOf(shape) !== productOf(x!.shape)) {
@@ -87,7 +87,7 @@ export function transpose(x: Tensor, permutation?: readonly number[]): Tensor {
 }
 
 /** The second input gives the shape and nothing else, so that symbolic dimensions have a source when the graph runs. */
-const broadcastToOp: Op<Record<never, never>> = defineOp<Record<never, never>>({
+export const broadcastToOp: Op<Record<never, never>> = defineOp<Record<never, never>>({
   name: "broadcastTo",
   shape: ([x, like]) => {
     if (!sameShape(broadcastShapes(x!.shape, like!.shape), like!.shape)) {

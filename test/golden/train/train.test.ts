@@ -7,7 +7,7 @@ import { prepareForTraining } from "../../../src/compile/compile.ts"
 import { createModel, type Model } from "../../../src/models/model.ts"
 import { Network } from "../../../src/models/network.ts"
 import { describeModel } from "../../../src/models/registry.ts"
-import { TrainingContext } from "../../../src/nn/module.ts"
+import { dropPathFeeds, TrainingContext } from "../../../src/nn/context.ts"
 import { cosineSchedule, gradientNorm } from "../../../src/optim/index.ts"
 import { Program } from "../../../src/runtime/program.ts"
 import { type NdArray, ndarray } from "../../../src/tensor/ndarray.ts"
@@ -165,15 +165,25 @@ describe("stochastic depth", () => {
     const grad = gradients(loss, [...network.parameters.values()])
     const graph = { loss, logits: logits!, ...Object.fromEntries(names.map((name, i) => [`grad/${name}`, grad[i]!])) }
 
-    const masks = Object.fromEntries(
-      context.dropPaths.map(({ name, rate }, i) => {
+    const masks = Object.assign(
+      {},
+      ...context.dropPaths.map((dropPath, i) => {
+        const { rate } = dropPath
         const block = i + 1
         const keep = [...hashUniform(`drop${block}`, batch)].map((u) => (u >= 2 * rate - 1 ? 1 : 0))
         expect(keep).toEqual(step.blocks[block]!.keep)
-        return [name, ndarray(keep.map((kept) => kept / (1 - rate)))]
+        return dropPathFeeds(
+          dropPath,
+          Float32Array.from(keep, (kept) => kept / (1 - rate)),
+        )
       }),
     )
-    const program = await Program.create(graph, { name: "step", backend: model.backend, threads: 1 })
+    const program = await Program.create(graph, {
+      name: "step",
+      backend: model.backend,
+      threads: 1,
+      maxima: context.maxima,
+    })
     const { loss: value, ...tensors } = await program.run({ ...model.weights, ...masks, ...goldenBatch(step, 0) })
     expectScalar("loss", Number(value!.data[0]), step.loss)
     const { logits: computed, ...gradient } = tensors

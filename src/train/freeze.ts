@@ -1,0 +1,47 @@
+/** Which parameters a training leaves as they are. */
+
+import type { Network } from "../models/network.ts"
+import { UsageError } from "../tensor/errors.ts"
+
+/**
+ * "backbone": all but the classifier. A number: that many of the first layer groups (`model.layerGroups()`). A list:
+ * parameters by name or by the path of a module that holds them (`stem`, `stages.0`), with `*` for any part of a name.
+ */
+export type Freeze = "backbone" | number | readonly string[]
+
+/**
+ * Names of the parameters that train, in the network's order.
+ * Throws a UsageError for an entry that fits no parameter, and if nothing is left to train.
+ */
+export function trainedParameters(network: Network, freeze: Freeze | undefined): string[] {
+  const names = [...network.parameters.keys()]
+  const frozen = freeze === undefined ? () => false : frozenRule(network, names, freeze)
+  const trained = names.filter((name) => !frozen(name))
+  if (trained.length === 0) throw new UsageError(`freeze ${describe(freeze)} leaves nothing to train`)
+  return trained
+}
+
+function frozenRule(network: Network, names: readonly string[], freeze: Freeze): (name: string) => boolean {
+  if (freeze === "backbone") return (name) => !network.isClassifier(name)
+  if (typeof freeze === "number") {
+    if (!Number.isInteger(freeze) || freeze < 0) {
+      throw new UsageError(`freeze must be a whole number of layer groups, got ${freeze}`)
+    }
+    return (name) => network.root.layerGroup(name) < freeze
+  }
+  const rules = freeze.map((entry) => {
+    const escaped = entry.replace(/[.+^${}()|[\]\\?]/g, "\\$&").replace(/\*/g, ".*")
+    const pattern = new RegExp(`^${escaped}(\\.|$)`)
+    if (!names.some((name) => pattern.test(name))) {
+      throw new UsageError(
+        `freeze: ${network.description.name} has no parameter ${entry}, for example it has ${names[0]}`,
+      )
+    }
+    return pattern
+  })
+  return (name) => rules.some((pattern) => pattern.test(name))
+}
+
+function describe(freeze: Freeze | undefined): string {
+  return typeof freeze === "object" ? freeze.join(", ") : String(freeze)
+}

@@ -1,0 +1,92 @@
+/**
+ * `convnext/web`: train and use modern image models in the browser, on WebGPU or WebAssembly. What needs files in Node
+ * takes bytes here.
+ */
+
+import { type CreateModelOptions as BaseOptions, createModel as createBaseModel, type Model } from "./models/model.ts"
+import type { StateDict } from "./models/network.ts"
+import { registerBackends } from "./runtime/backend.ts"
+import { createWebBackend } from "./runtime/web/ort.ts"
+import type { NdArray } from "./tensor/ndarray.ts"
+import { wrapBytes } from "./weights/byte-source.ts"
+import { readAll } from "./weights/checkpoint.ts"
+import { openCheckpoint } from "./weights/formats.ts"
+import { unreadable } from "./weights/unreadable.ts"
+
+registerBackends(createWebBackend)
+
+export type CreateModelOptions = Omit<BaseOptions, "weights" | "device"> & {
+  /** Weights by timm's names, or the bytes of a checkpoint. Default: fresh ones from `seed`. */
+  weights?: StateDict | Uint8Array
+  /** "wasm", "webgpu" or "auto". Default "auto". */
+  device?: string
+}
+
+/**
+ * Makes a model.
+ * @param name a registered model ("convnext_tiny"), or a family ("convnext") together with `config`
+ * @example
+ * const response = await fetch("best.safetensors")
+ * const model = await createModel("convnext_tiny", { weights: new Uint8Array(await response.arrayBuffer()) })
+ * console.log(`computes on ${model.backend.device}: ${model.backend.reason}`)
+ * const logits = await model.forward({ shape: [1, 224, 224, 3], dtype: "float32", data: pixels })
+ *
+ * Throws a UsageError for an unknown name, an option that does not fit or a device that is not there, an InputError for
+ * weights that do not fit.
+ */
+export async function createModel(name: string, options: CreateModelOptions = {}): Promise<Model> {
+  const { weights, ...rest } = options
+  return createBaseModel(name, {
+    ...rest,
+    weights: weights instanceof Uint8Array ? await loadTensors(weights) : weights,
+  })
+}
+
+/**
+ * Reads all tensors of a checkpoint from its bytes: safetensors, PyTorch's formats, or the initializers of an ONNX model.
+ * Throws an InputError if the bytes are of no known format, cut short or inconsistent, or refer to other files.
+ */
+export async function loadTensors(bytes: Uint8Array): Promise<Record<string, NdArray>> {
+  const source = wrapBytes(bytes)
+  const openSibling = async (name: string): Promise<never> => {
+    throw unreadable(source.name, `the tensors are in another file, ${name}: join them into one`)
+  }
+  return readAll(await openCheckpoint(source, openSibling))
+}
+
+export type { DataConfig } from "./data/config.ts"
+export { createImage, type Image } from "./data/image.ts"
+export { resize } from "./data/resample.ts"
+export { evalTransform } from "./data/transform.ts"
+export { type LoadResult, listModels, type Model, type ModelInfo } from "./models/model.ts"
+export type { LayerSummary, StateDict } from "./models/network.ts"
+export {
+  type AdamWOptions,
+  type CosineOptions,
+  cosineSchedule,
+  type EmaOptions,
+  type MultiStepOptions,
+  multiStepSchedule,
+  type OptimizerSpec,
+  type PolyOptions,
+  polySchedule,
+  type Schedule,
+  type SgdOptions,
+  type StepScheduleOptions,
+  stepSchedule,
+  type TanhOptions,
+  tanhSchedule,
+} from "./optim/index.ts"
+export { InputError, UsageError } from "./tensor/errors.ts"
+export type { DType, NdArray, TypedArray } from "./tensor/ndarray.ts"
+export { NonFiniteError } from "./train/non-finite.ts"
+export {
+  createTrainer,
+  type LossOptions,
+  type OptimizerOptions,
+  type StepResult,
+  type Trainer,
+  type TrainerOptions,
+  type TrainingBatch,
+} from "./train/trainer.ts"
+export { encodeSafetensors } from "./weights/safetensors.ts"
