@@ -29,6 +29,11 @@ export interface ImageModel extends Module {
   readonly classifiers: readonly string[]
   /** Path of the convolution that reads the images: what is adapted to other channels. */
   readonly firstConv: string
+  /**
+   * True for parameters of more than one dimension that do not decay: timm's `no_weight_decay`. Default: none. Vectors
+   * never decay.
+   */
+  noWeightDecay?(parameter: string): boolean
   /** Depth of a parameter, from 0 (first layer) up: for layer-wise learning rates and freezing. */
   layerGroup(parameter: string): number
 }

@@ -10,6 +10,7 @@ import { bfloat16ToFloat32, float16ToFloat32 } from "../tensor/float16.ts"
 import type { Graph } from "../tensor/graph.ts"
 import type { NdArray, TypedArray } from "../tensor/ndarray.ts"
 import { input } from "../tensor/tensor.ts"
+import { counts } from "./counts.ts"
 import type { FeatureInfo, Preprocessing } from "./family.ts"
 import { type LayerSummary, Network, type StateDict } from "./network.ts"
 import { describeModel, modelNames } from "./registry.ts"
@@ -59,12 +60,17 @@ export function listModels(filter?: string): ModelInfo[] {
   return modelNames()
     .filter((name) => pattern.test(name))
     .map((name) => {
-      const network = new Network(describeModel(name))
-      const { family, preprocessing } = network.description
-      const { inputSize } = preprocessing
-      const macs = network.macs(inputSize, inputSize)
-      return { name, family, parameters: network.parameterCount, macs, inputSize, weights: [] }
+      const { family, preprocessing } = describeModel(name)
+      const [parameters, macs] = counts[name] ?? countModel(name)
+      return { name, family, parameters, macs, inputSize: preprocessing.inputSize, weights: [] }
     })
+}
+
+/** Parameters and multiply-accumulates of a model for which the table has no line yet. */
+function countModel(name: string): [parameters: number, macs: number] {
+  const network = new Network(describeModel(name))
+  const { inputSize } = network.description.preprocessing
+  return [network.parameterCount, network.macs(inputSize, inputSize)]
 }
 
 function globPattern(glob: string): RegExp {

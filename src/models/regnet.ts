@@ -47,7 +47,7 @@ export interface RegNetConfig {
   numClasses: number
 }
 
-interface ConvNormActOptions {
+interface ConvOptions {
   kernelSize: 1 | 3
   /** Default 1. */
   stride?: number
@@ -55,7 +55,7 @@ interface ConvNormActOptions {
   groups?: number
 }
 
-const conv = (inChannels: number, outChannels: number, { kernelSize, stride, groups }: ConvNormActOptions) =>
+const conv = (inChannels: number, outChannels: number, { kernelSize, stride, groups }: ConvOptions) =>
   new Conv2d(inChannels, outChannels, {
     kernelSize,
     stride,
@@ -70,7 +70,7 @@ class ConvNormAct extends Module {
   readonly conv: Conv2d
   readonly bn: BatchNormAct2d
 
-  constructor(inChannels: number, outChannels: number, options: ConvNormActOptions) {
+  constructor(inChannels: number, outChannels: number, options: ConvOptions) {
     super()
     this.conv = conv(inChannels, outChannels, options)
     this.bn = new BatchNormAct2d(outChannels, relu)

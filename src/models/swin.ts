@@ -212,6 +212,10 @@ export class SwinTransformer extends Module implements ImageModel {
     return this.forwardHead(this.forwardFeatures(x, context), context)
   }
 
+  noWeightDecay(parameter: string): boolean {
+    return parameter.endsWith(".relative_position_bias_table")
+  }
+
   /** Patch embedding; each block, the first of a stage with the merging before it, the last with the norm; the head. */
   layerGroup(parameter: string): number {
     if (parameter.startsWith("patch_embed.")) return 0

@@ -232,6 +232,10 @@ export class VisionTransformer extends Module implements ImageModel {
     return this.forwardHead(this.forwardFeatures(x, context), context)
   }
 
+  noWeightDecay(parameter: string): boolean {
+    return ["cls_token", "reg_token", "dist_token", "pos_embed"].includes(parameter)
+  }
+
   /** Embeddings; each block, the last one together with the norm after it; norm after pooling and classifier. As timm. */
   layerGroup(parameter: string): number {
     const depth = this.blocks.length

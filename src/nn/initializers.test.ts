@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
 import { Random } from "../tensor/random.ts"
-import { constantValue, ones, truncatedNormal, zeros } from "./initializers.ts"
+import { constantValue, kaimingNormal, normal, ones, truncatedNormal, uniform, zeros } from "./initializers.ts"
 
 const random = () => new Random(0, "test")
 
@@ -33,4 +33,32 @@ test("truncatedNormal draws again what lies beyond the absolute bounds", () => {
 test("the same stream gives the same values", () => {
   expect(truncatedNormal()([7], random())).toEqual(truncatedNormal()([7], random()))
   expect(truncatedNormal()([7], random())).not.toEqual(truncatedNormal()([7], new Random(1, "test")))
+})
+
+/** Mean and root of the mean square. */
+function momentsOf(values: Float32Array): [mean: number, deviation: number] {
+  const total = (term: (value: number) => number) => values.reduce((sum, value) => sum + term(value), 0) / values.length
+  return [total((value) => value), Math.sqrt(total((value) => value * value))]
+}
+
+test("normal has the deviation that is asked for, and is not cut off", () => {
+  const values = normal(3)([100_000], random())
+  const [mean, deviation] = momentsOf(values)
+  expect(Math.abs(mean)).toBeLessThan(0.04)
+  expect(Math.abs(deviation - 3)).toBeLessThan(0.03)
+  expect(Math.max(...values)).toBeGreaterThan(9)
+})
+
+test("uniform fills its interval evenly", () => {
+  const values = uniform(0.5)([100_000], random())
+  const [mean, deviation] = momentsOf(values)
+  expect(Math.abs(mean)).toBeLessThan(0.004)
+  expect(Math.abs(deviation - 0.5 / Math.sqrt(3))).toBeLessThan(0.002)
+  expect(values.every((value) => value >= -0.5 && value <= 0.5)).toBe(true)
+})
+
+test("kaimingNormal has the variance 2 / fan-out of all channels, or of a group's", () => {
+  const deviation = (groups?: number) => momentsOf(kaimingNormal(groups)([400, 50, 3, 3], random()))[1]
+  expect(deviation()).toBeCloseTo(Math.sqrt(2 / (9 * 400)), 3)
+  expect(deviation(4)).toBeCloseTo(Math.sqrt(2 / (9 * 100)), 3)
 })

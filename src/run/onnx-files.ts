@@ -4,6 +4,7 @@ import { rename, rm } from "node:fs/promises"
 import { basename } from "node:path"
 import type { EncodedModel } from "../compile/onnx/encode.ts"
 import { packExternalData } from "../compile/onnx/external.ts"
+import { InputError } from "../tensor/errors.ts"
 import { writeFileAtomic } from "../weights/node/atomic-file.ts"
 
 /** What was written. */
@@ -43,8 +44,10 @@ async function writePair(
     await rm(path, { force: true })
     await rename(newDataPath, dataPath)
     await rename(newPath, path)
-  } finally {
-    await rm(newPath, { force: true })
-    await rm(newDataPath, { force: true })
+  } catch (error) {
+    // The first error is the one to tell.
+    for (const left of [newPath, newDataPath]) await rm(left, { force: true }).catch(() => {})
+    if (error instanceof InputError) throw error
+    throw new InputError(`cannot write ${path}: ${(error as Error).message}`, { cause: error })
   }
 }

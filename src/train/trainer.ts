@@ -126,7 +126,9 @@ export class Trainer {
       layerGroup: model.network.root.layerGroup(name),
     }))
     const trained = new Set(this.#names)
-    const groups = parameterGroups(infos, { weightDecay, layerDecay }).filter(({ name }) => trained.has(name))
+    const { root } = model.network
+    const noDecay = infos.flatMap(({ name }) => (root.noWeightDecay?.(name) ? [name] : []))
+    const groups = parameterGroups(infos, { weightDecay, layerDecay, noDecay }).filter(({ name }) => trained.has(name))
     this.#optimizer = createOptimizer(spec, groups)
     if (options.ema) {
       this.#averages = this.#parameters.map((values) => values.slice())

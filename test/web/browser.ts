@@ -4,8 +4,9 @@ import { readFileSync } from "node:fs"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { extname, join, normalize } from "node:path"
-import { type Browser, chromium, type Page } from "playwright-core"
+import { type Browser, chromium } from "playwright-core"
 import { build } from "vite"
+import type { Outcome } from "./exercise.ts"
 
 /** Bundles the page of a folder into another one. */
 export async function bundlePage(root: string, outDir: string): Promise<void> {
@@ -53,24 +54,25 @@ export function launch(executablePath: string, { webgpu = false }: { webgpu?: bo
   return chromium.launch({ executablePath, args: ["--no-sandbox", ...(webgpu ? software : ["--disable-gpu"])] })
 }
 
-/** Opens the page of a folder, and runs `work` with it. An error of the page fails the test. */
-export async function withPage<T>(
+/** Opens the page of a folder and lets it do the exercise. Throws what the page throws. */
+export async function runExercise(
   browser: Browser,
   folder: string,
+  device: string,
   { isolated }: { isolated: boolean },
-  work: (page: Page) => Promise<T>,
-): Promise<T> {
+): Promise<Outcome> {
   const server = await serve(folder, isolated ? isolation : {})
+  const page = await browser.newPage()
   try {
-    const page = await browser.newPage()
-    const errors: string[] = []
-    page.on("pageerror", ({ message }) => errors.push(message))
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-    const result = await work(page)
-    if (errors.length > 0) throw new Error(`the page reports ${errors.join("; ")}`)
-    await page.close()
-    return result
+    return await page.evaluate((name) => (globalThis as unknown as ExercisePage).exercise(name), device)
   } finally {
+    await page.close()
     server.close()
   }
+}
+
+/** What the page offers. */
+interface ExercisePage {
+  exercise(device: string): Promise<Outcome>
 }

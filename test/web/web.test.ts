@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import * as library from "../../src/index.ts"
 import { findChromium } from "../support/devices.ts"
 import { sharedFolder } from "../support/images.ts"
-import { bundlePage, launch, withPage } from "./browser.ts"
+import { bundlePage, launch, runExercise } from "./browser.ts"
 import { exercise, type Outcome } from "./exercise.ts"
 
 const chromium = findChromium()
@@ -24,13 +24,7 @@ describe.runIf(chromium)("convnext/web in a browser", () => {
   })
   afterAll(() => browser?.close())
 
-  const runOn = (device: string, isolated: boolean) =>
-    withPage(browser, folder, { isolated }, (page) =>
-      page.evaluate(
-        (name) => (globalThis as unknown as { exercise(device: string): Promise<Outcome> }).exercise(name),
-        device,
-      ),
-    )
+  const runOn = (device: string, isolated: boolean) => runExercise(browser, folder, device, { isolated })
 
   test.each([true, false])(
     "runs and trains as Node does on wasm, isolated from other origins: %s",

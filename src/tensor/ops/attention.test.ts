@@ -4,7 +4,7 @@ import { checkOp, runGraph } from "../../../test/support/check-op.ts"
 import { evaluate } from "../evaluate.ts"
 import { type NdArray, ndarray } from "../ndarray.ts"
 import { constant, input } from "../tensor.ts"
-import { scaledDotProductAttention } from "./index.ts"
+import { mul, scaledDotProductAttention } from "./index.ts"
 
 /** q [N, heads, L, D], k [N, heads, S, D], v [N, heads, S, E]. */
 const queries = (batch: number, l: number, s: number, d: number, e = d, std = 1) => [
@@ -37,6 +37,19 @@ describe("scaledDotProductAttention", () => {
       build: (q, k, v, bias) => scaledDotProductAttention(q!, k!, v!, { bias, mask, scale: 0.7 }),
       batched: [0, 1, 2],
     })
+  })
+
+  test("lets dropout change the weights before they meet the values", async () => {
+    const factors = constant(ndarray([2, 0, 0, 2], [2, 2]))
+    await checkOp({
+      inputs: queries(2, 2, 2, 3),
+      build: (q, k, v) => scaledDotProductAttention(q!, k!, v!, { dropout: (weights) => mul(weights, factors) }),
+      batched: [0, 1, 2],
+    })
+    const [q, k, v] = [0, 0, 1].map((first) => constant(ndarray([first, 3], [1, 1, 2, 1])))
+    const y = scaledDotProductAttention(q!, mul(k!, 0), v!, { dropout: (weights) => mul(weights, factors) })
+    // All keys count alike, a half each; doubled for the own one and dropped for the other.
+    expect([...(evaluate({ y }, {}).y!.data as Float64Array)]).toEqual([1, 3])
   })
 
   test("does so for scores of a thousand", async () => {

@@ -25,11 +25,15 @@ import {
 import { hashImages, hashTargets, hashUniform, hashWeights } from "../../support/hash-weights.ts"
 
 interface GoldenCase {
+  /** Default "convnext". */
+  family?: string
   /** timm's constructor arguments, in camelCase. */
   config: { numClasses: number }
   /** [N, C, H, W] */
   input: [number, number, number, number]
   smoothing: number
+  /** Number of the first batch. Default 0. */
+  firstBatch?: number
   tensors: TensorTable
 }
 
@@ -44,14 +48,15 @@ interface StepCase extends GoldenCase {
 }
 
 /** A model with the golden weights. */
-async function goldenModel({ config }: GoldenCase, dropPathRate = 0): Promise<Model> {
-  const model = await createModel("convnext", { config, dropPathRate, threads: 1 })
+async function goldenModel({ family = "convnext", config }: GoldenCase, dropPathRate = 0): Promise<Model> {
+  const model = await createModel(family, { config, dropPathRate, threads: 1 })
   model.loadStateDict(hashWeights(model.stateDict()))
   return model
 }
 
 /** The batch of step k. */
-function goldenBatch({ input: shape, config, smoothing }: GoldenCase, k: number) {
+function goldenBatch({ input: shape, config, smoothing, firstBatch = 0 }: GoldenCase, step: number) {
+  const k = firstBatch + step
   return { images: hashImages(`x${k}`, shape), targets: hashTargets(`y${k}`, shape[0], config.numClasses, smoothing) }
 }
 
@@ -65,31 +70,63 @@ function expectScalar(what: string, actual: number, { value, atol }: Scalar): vo
 const normOf = (tensors: Readonly<Record<string, NdArray>>) =>
   gradientNorm(Object.values(tensors).map(({ data }) => data as Float32Array))
 
-test("one step has PyTorch's loss, logits, gradient norm and gradients", async () => {
-  const golden = readGolden<StepCase>(import.meta.url, "convnext-step.json")
-  const stored = await readGoldenTensors(import.meta.url, "convnext-step.safetensors")
+/** The tensors that a table names; of an attention bias it may hold the thirds for q, k and v on their own. */
+function chosen({ rows }: TensorTable, tensors: Readonly<Record<string, NdArray>>): Record<string, NdArray> {
+  return Object.fromEntries(
+    rows.map(([row]) => {
+      const [, name, third] = /^(.*?)(?:\[([qkv])\])?$/.exec(row)!
+      const value = tensors[name!]!
+      if (!third) return [row, value]
+      const size = value.data.length / 3
+      const start = "qkv".indexOf(third) * size
+      return [row, ndarray((value.data as Float32Array).slice(start, start + size))]
+    }),
+  )
+}
+
+const steps = ["convnext", "convnextv2", "resnet-basic", "resnet-bottleneck", "vit", "swin"]
+
+test.each(steps)("one step of %s has PyTorch's loss, logits, gradients and running statistics", async (name) => {
+  const golden = readGolden<StepCase>(import.meta.url, `${name}-step.json`)
+  const stored = await readGoldenTensors(import.meta.url, `${name}-step.safetensors`)
   const model = await goldenModel(golden)
-  const trainer = await createTrainer(model, { optimizer: { name: "adamw", lr: 1e-3 } })
+  const trainer = await createTrainer(model, { optimizer: { name: "sgd", lr: 0 } })
   const batch = goldenBatch(golden, 0)
   const { loss, gradients: grad } = await trainer.gradients(batch)
   expectScalar("loss", loss, golden.loss)
   expectScalar("gradient norm", normOf(grad), golden.gradNorm)
-  const logits = await model.forward(batch.images)
-  expectGoldenTensors(golden.tensors, stored, { logits, ...prefixed("grad", grad) })
+  const logits = await trainingLogits(model, batch.images)
+  expect(Object.keys(grad)).toEqual([...model.network.parameters.keys()])
+  await trainer.step(batch)
+  const results = { logits, ...prefixed("grad", grad), ...prefixed("buffer", model.stateDict()) }
+  expectGoldenTensors(golden.tensors, stored, chosen(golden.tensors, results))
   await trainer.dispose()
   await model.dispose()
 })
+
+/** Logits with the statistics of the batch, as in the forward pass of a step. */
+async function trainingLogits({ network, backend, weights }: Model, images: NdArray): Promise<NdArray> {
+  const [batch, height, width] = images.shape as [number, number, number]
+  const { logits } = network.trace(batch, height, width, new TrainingContext(batch))
+  const program = await Program.create({ logits }, { name: "logits", backend, threads: 1 })
+  const result = await program.run({ ...weights, images })
+  await program.dispose()
+  return result.logits!
+}
 
 interface RunCase extends GoldenCase {
   recipe: {
     steps: number
     lr: number
+    optimizer: "adamw" | "sgd"
     weightDecay: number
-    betas: [number, number]
-    eps: number
-    layerDecay: number
-    clipGradNorm: number
-    emaDecay: number
+    betas?: [number, number]
+    eps?: number
+    momentum?: number
+    nesterov?: boolean
+    layerDecay?: number
+    clipGradNorm?: number
+    emaDecay?: number
     schedule: { tInitial: number; lrMin: number; warmupT: number; warmupLrInit: number; warmupPrefix: boolean }
   }
   lr: number[]
@@ -99,37 +136,53 @@ interface RunCase extends GoldenCase {
   gradNormTolerance: Tolerance
 }
 
-test("20 steps of AdamW with layer decay, warm-up, cosine, clipping and EMA follow PyTorch's and timm's", async () => {
-  const golden = readGolden<RunCase>(import.meta.url, "convnext-adamw.json")
-  const stored = await readGoldenTensors(import.meta.url, "convnext-adamw.safetensors")
-  const { steps, lr, weightDecay, betas, eps, layerDecay, clipGradNorm, emaDecay, schedule } = golden.recipe
-  const model = await goldenModel(golden)
-  const trainer = await createTrainer(model, {
-    optimizer: { name: "adamw", lr, weightDecay, betas, eps, layerDecay },
-    schedule: cosineSchedule({
-      lr,
-      totalSteps: schedule.tInitial,
-      minLr: schedule.lrMin,
-      warmupSteps: schedule.warmupT,
-      warmupLr: schedule.warmupLrInit,
-      warmupPrefix: schedule.warmupPrefix,
-    }),
-    clipGradNorm,
-    ema: { decay: emaDecay },
-  })
-  const results = { loss: [] as number[], gradNorm: [] as number[], lr: [] as number[] }
-  for (let k = 0; k < steps; k++) {
-    const step = await trainer.step(goldenBatch(golden, k))
-    for (const name of ["loss", "gradNorm", "lr"] as const) results[name].push(step[name])
-  }
-  const series = (values: number[]) => ndarray(values, undefined, "float64")
-  expectWithin("learning rates", series(results.lr), series(golden.lr), { atol: 1e-15, meanAtol: 1e-15 })
-  expectWithin("losses", series(results.loss), series(golden.loss), golden.lossTolerance)
-  expectWithin("gradient norms", series(results.gradNorm), series(golden.gradNorm), golden.gradNormTolerance)
-  const weights = { ...prefixed("param", model.stateDict()), ...prefixed("ema", trainer.emaStateDict()) }
-  expectGoldenTensors(golden.tensors, stored, weights)
-  await trainer.dispose()
-})
+const runs = [
+  "convnext-adamw",
+  "convnextv2-adamw",
+  "resnet-basic-adamw",
+  "resnet-basic-sgd",
+  "resnet-bottleneck-adamw",
+  "resnet-bottleneck-sgd",
+  "vit-adamw",
+  "swin-adamw",
+]
+
+test.each(runs)(
+  "the run %s, with warm-up, cosine, and what it has of layer decay, clipping and EMA, is timm's",
+  async (name) => {
+    const golden = readGolden<RunCase>(import.meta.url, `${name}.json`)
+    const stored = await readGoldenTensors(import.meta.url, `${name}.safetensors`)
+    const { steps, optimizer, lr, clipGradNorm, emaDecay, schedule, ...spec } = golden.recipe
+    const model = await goldenModel(golden)
+    const trainer = await createTrainer(model, {
+      optimizer: { name: optimizer, lr, ...spec },
+      schedule: cosineSchedule({
+        lr,
+        totalSteps: schedule.tInitial,
+        minLr: schedule.lrMin,
+        warmupSteps: schedule.warmupT,
+        warmupLr: schedule.warmupLrInit,
+        warmupPrefix: schedule.warmupPrefix,
+      }),
+      clipGradNorm,
+      ema: emaDecay === undefined ? undefined : { decay: emaDecay },
+    })
+    const results = { loss: [] as number[], gradNorm: [] as number[], lr: [] as number[] }
+    for (let k = 0; k < steps; k++) {
+      const step = await trainer.step(goldenBatch(golden, k))
+      for (const name of ["loss", "gradNorm", "lr"] as const) results[name].push(step[name])
+    }
+    const series = (values: number[]) => ndarray(values, undefined, "float64")
+    expectWithin("learning rates", series(results.lr), series(golden.lr), { atol: 1e-15, meanAtol: 1e-15 })
+    expectWithin("losses", series(results.loss), series(golden.loss), golden.lossTolerance)
+    expectWithin("gradient norms", series(results.gradNorm), series(golden.gradNorm), golden.gradNormTolerance)
+    const state = model.stateDict()
+    const average = emaDecay === undefined ? {} : prefixed("ema", trainer.emaStateDict())
+    const final = { ...prefixed("param", state), ...prefixed("buffer", state), ...average }
+    expectGoldenTensors(golden.tensors, stored, chosen(golden.tensors, final))
+    await trainer.dispose()
+  },
+)
 
 describe("stochastic depth", () => {
   interface DropPathCase {
