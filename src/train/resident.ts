@@ -29,7 +29,7 @@ export interface ResidentTrainingOptions extends Omit<GraphUpdateOptions, "avera
   threads?: number
   /** All values that the graphs read besides the batch, by name: those that learn and those that do not. */
   weights: Readonly<Record<string, NdArray>>
-  /** Names of the weights that the graphs give a new value with every batch: running buffers. Default none. */
+  /** Names of the weights that the graphs give a new value with every batch: running statistics. Default none. */
   buffers?: readonly string[]
   /** The parameters that learn. */
   groups: readonly ParameterGroup[]
@@ -199,7 +199,7 @@ export class ResidentTraining {
     for (const { name, shape } of this.#options.groups) {
       if (!this.#state.has(sumName(name))) await this.#state.write({ [sumName(name)]: zeros(shape) })
     }
-    return change(this.#programs.accumulation!, this.#state.values, gradients)
+    return computeChange(this.#programs.accumulation!, this.#state.values, gradients)
   }
 
   /** Sums under the names by which the update reads them. */
@@ -214,7 +214,7 @@ export class ResidentTraining {
     { lr, emaDecay }: ResidentBatch,
   ): Promise<Change> {
     const scalars = this.#update.scalars({ step: this.#updates + 1, lr, emaDecay })
-    return change(this.#programs.update, { ...this.#state.values, ...buffers, ...scalars }, gradients)
+    return computeChange(this.#programs.update, { ...this.#state.values, ...buffers, ...scalars }, gradients)
   }
 }
 
@@ -224,7 +224,7 @@ interface Change {
   values: Record<string, DeviceTensor>
 }
 
-async function change(
+async function computeChange(
   program: Program,
   feeds: Readonly<Record<string, Value>>,
   gradients: Readonly<Record<string, DeviceTensor>>,

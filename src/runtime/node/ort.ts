@@ -12,9 +12,9 @@ import { inspectMachine, type Machine } from "./machine.ts"
 
 type NodeOrt = typeof import("onnxruntime-node")
 
-/** The native engine, and what it finds on this machine. `ort` is undefined where there is no binary for the platform. */
+/** The native engine, and what it finds on this machine. */
 interface Engine {
-  ort: NodeOrt | undefined
+  ort: NodeOrt
   machine: Machine
 }
 
@@ -33,23 +33,31 @@ export async function createNodeBackend(device: string): Promise<Backend> {
   }
   if (device === "wasm") return createWasmBackend()
   const engine = await loadEngine()
-  return device === "auto" ? chooseBackend(engine) : createNative(engine, device as NodeDeviceName, "it was asked for")
+  if (typeof engine !== "string") {
+    return device === "auto"
+      ? chooseBackend(engine)
+      : createNative(engine, device as NodeDeviceName, "it was asked for")
+  }
+  if (device === "auto") return createWasmBackend(engine)
+  throw new UsageError(`device ${device} is not there: ${engine}; use --device wasm`)
 }
 
-async function loadEngine(): Promise<Engine> {
+/** The native engine, or why it cannot be loaded: there is no binary for the platform, or the system is too old. */
+async function loadEngine(): Promise<Engine | string> {
   // ONNX Runtime would keep a device id and a queue of events in the home folder. Whoever wants that sets it to 0.
   process.env.ORT_DISABLE_TELEMETRY ??= "1"
-  const ort = await import("onnxruntime-node").then(
-    (module) => module.default as NodeOrt,
-    () => undefined,
-  )
-  return { ort, machine: inspectMachine(ort?.listSupportedBackends() ?? []) }
+  try {
+    const ort = (await import("onnxruntime-node")).default as NodeOrt
+    return { ort, machine: inspectMachine(ort.listSupportedBackends()) }
+  } catch (error) {
+    const [cause] = (error as Error).message.split("\n")
+    return `onnxruntime-node cannot be loaded on ${process.platform}-${process.arch} (${cause})`
+  }
 }
 
 /** The best device: one with hardware behind it, otherwise the CPU. */
 async function chooseBackend(engine: Engine): Promise<Backend> {
   const { gpus } = engine.machine
-  if (!engine.ort) return createWasmBackend(nodeDevices.cpu.missing(engine.machine))
   if (gpus.length === 0) return createNative(engine, "cpu", "no GPU was found")
   const failures: string[] = []
   for (const device of autoOrder) {
@@ -68,7 +76,7 @@ async function chooseBackend(engine: Engine): Promise<Backend> {
 async function createNative({ ort, machine }: Engine, device: NodeDeviceName, reason: string): Promise<Backend> {
   const entry = devices[device]!
   const missing = entry.missing(machine)
-  if (missing || !ort) throw new UsageError(`device ${device} is not there: ${missing}; use --device cpu, wasm or auto`)
+  if (missing) throw new UsageError(`device ${device} is not there: ${missing}; use --device cpu, wasm or auto`)
   const backend = createOrtBackend({
     device,
     reason,

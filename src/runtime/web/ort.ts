@@ -63,7 +63,7 @@ function setThreads(wasm: Env.WebAssemblyFlags): string {
     }
     return `${wasm.numThreads} threads`
   }
-  if (cores === 1) return "1 thread"
+  if (cores === 1 || globalThis.crossOriginIsolated === undefined) return "1 thread"
   return (
     "1 thread, as the page is not cross-origin isolated: serve it with the headers " +
     "Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp to use all cores"
