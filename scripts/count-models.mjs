@@ -4,14 +4,12 @@
  */
 
 import { writeFileSync } from "node:fs"
-import { Network } from "../dist/models/network.js"
-import { describeModel, modelNames } from "../dist/models/registry.js"
+import { countModel } from "../dist/models/model.js"
+import { modelNames } from "../dist/models/registry.js"
 
 const rows = modelNames().map((name) => {
-  const network = new Network(describeModel(name))
-  const { inputSize } = network.description.preprocessing
   const key = /^\w+$/.test(name) ? name : JSON.stringify(name)
-  return `  ${key}: [${network.parameterCount}, ${network.macs(inputSize, inputSize)}],\n`
+  return `  ${key}: [${countModel(name).join(", ")}],\n`
 })
 
 const source = `/** Written by scripts/count-models.mjs. */

@@ -2,6 +2,7 @@
 
 import type { Graph } from "../tensor/graph.ts"
 import { lowerDepthwise } from "./lower/blocked.ts"
+import { lowerFilterGradients } from "./lower/filter-gradient.ts"
 import { lowerPatches } from "./lower/patches.ts"
 import { lowerPointwise } from "./lower/pointwise.ts"
 import { type EncodedModel, type EncodeOptions, encodeOnnx } from "./onnx/encode.ts"
@@ -33,6 +34,7 @@ export const trainingPasses = {
 /** Passes over the whole graph, in order. Only `decompose` is needed: the others make a graph faster. */
 export const passes = {
   depthwise: (graph, { block = 0, maxima }) => (block > 0 ? lowerDepthwise(graph, block, maxima) : graph),
+  filterGradients: lowerFilterGradients,
   decompose,
   constants: foldConstants,
   simplify,

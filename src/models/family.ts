@@ -86,6 +86,8 @@ export interface ModelFamily<C extends BaseConfig> {
   adapt?(weights: Readonly<Record<string, NdArray>>, config: C): Record<string, NdArray>
   /** Name of the config's field that fixes the side of the images, in pixels. Default: images of any size. */
   sizeField?: keyof C & string
+  /** Whether the list of all models shows its named sizes. Default: true. */
+  listed?: boolean
 }
 
 /** Throws a UsageError unless the condition holds. */

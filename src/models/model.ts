@@ -66,8 +66,8 @@ export function listModels(filter?: string): ModelInfo[] {
     })
 }
 
-/** Parameters and multiply-accumulates of a model for which the table has no line yet. */
-function countModel(name: string): [parameters: number, macs: number] {
+/** Counts parameters, and multiply-accumulates of one image of the registered size: what the table `counts` holds. */
+export function countModel(name: string): [parameters: number, macs: number] {
   const network = new Network(describeModel(name))
   const { inputSize } = network.description.preprocessing
   return [network.parameterCount, network.macs(inputSize, inputSize)]

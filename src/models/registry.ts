@@ -17,6 +17,7 @@ import {
 import { mobilenetV2 } from "./mobilenet-v2.ts"
 import { regnet } from "./regnet.ts"
 import { resnet } from "./resnet.ts"
+import { roadmap } from "./roadmap.ts"
 import { swin } from "./swin.ts"
 import { vit } from "./vit.ts"
 
@@ -27,6 +28,7 @@ const families = [
   mobilenetV2,
   regnet,
   resnet,
+  roadmap,
   swin,
   vit,
   deit,
@@ -47,9 +49,9 @@ export interface ModelDescription {
   adapt(weights: Readonly<Record<string, NdArray>>): Record<string, NdArray>
 }
 
-/** Names of all registered models. */
+/** Names of all registered models, without those of families that keep theirs out of lists. */
 export function modelNames(): string[] {
-  return families.flatMap(({ models }) => Object.keys(models))
+  return families.flatMap(({ models, listed = true }) => (listed ? Object.keys(models) : []))
 }
 
 /**
@@ -66,7 +68,10 @@ export function describeModel(
 ): ModelDescription {
   const family = families.find((f) => f.name === name || Object.hasOwn(f.models, name))
   if (!family) {
-    const hint = suggestion(name, [...modelNames(), ...families.map((f) => f.name)])
+    const hint = suggestion(
+      name,
+      families.flatMap(({ name, models }) => [name, ...Object.keys(models)]),
+    )
     throw new UsageError(`there is no model ${name}${hint || "; `convnext models` lists all"}`)
   }
   const known = Object.keys(family.defaults)

@@ -1,0 +1,39 @@
+/** Which registered model weights belong to. */
+
+import type { NdArray } from "../tensor/ndarray.ts"
+import { Network } from "./network.ts"
+import { describeModel, modelNames } from "./registry.ts"
+
+type Shapes = Readonly<Record<string, Pick<NdArray, "shape">>>
+
+/** Counters of batches: older checkpoints do not have them, and evaluation does not need them. */
+export const isCounter = (name: string): boolean => name.endsWith(".num_batches_tracked")
+
+/**
+ * Registered models that have exactly these tensors, whatever the number of classes and of the images' channels.
+ * @param tensors values by timm's names; only names and shapes are looked at
+ * @param families families that come into question. Default: all
+ */
+export function fittingModels(tensors: Shapes, families?: readonly string[]): string[] {
+  return modelNames().filter((name) => {
+    const description = describeModel(name)
+    return (families?.includes(description.family) ?? true) && fits(tensors, new Network(description))
+  })
+}
+
+function fits(tensors: Shapes, network: Network): boolean {
+  const counts = (name: string) => !isCounter(name) && !network.isClassifier(name)
+  const firstConv = `${network.root.firstConv}.weight`
+  if (!Object.keys(tensors).every((name) => !counts(name) || network.state.has(name))) return false
+  return [...network.state].every(([name, { size }]) => {
+    if (!counts(name)) return true
+    if (!Object.hasOwn(tensors, name)) return false
+    return comparable(tensors[name]!.shape, name === firstConv) === comparable(size, name === firstConv)
+  })
+}
+
+/** A shape as text, without what makes no difference: axes of length 1 at the end, channels of the images. */
+function comparable(shape: readonly number[], isFirstConv: boolean): string {
+  const axes = isFirstConv ? shape.filter((_, axis) => axis !== 1) : shape
+  return axes.join().replace(/(,1)+$/, "")
+}
