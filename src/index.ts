@@ -51,6 +51,17 @@ export {
   type TanhOptions,
   tanhSchedule,
 } from "./optim/index.ts"
+export { type BlockRow, type BlockSource, describeBlock } from "./roadmap/describe.ts"
+export { type RoadmapModelOptions, roadmapModel } from "./roadmap/model.ts"
+export { planRoadmap, type RoadmapPlan } from "./roadmap/plan.ts"
+export {
+  type PaperResult,
+  type RoadmapNetwork,
+  type RoadmapStep,
+  type RoadmapStepId,
+  roadmapReferences,
+  roadmapSteps,
+} from "./roadmap/steps.ts"
 export { type LoadRunOptions, loadRun } from "./run/checkpoint.ts"
 export { type EvaluateOptions, type Evaluation, evaluate } from "./run/evaluate.ts"
 export { type ExportResult, exportOnnx } from "./run/export.ts"

@@ -21,6 +21,7 @@ const rooms = [
   "optim",
   "train",
   "tasks",
+  "roadmap",
   "report",
   "run",
   // The entry points that put the rooms together, in the browser and in Node.

@@ -129,7 +129,7 @@ function adaptChannels(weight: NdArray, channels: number): NdArray {
   const values = floatsOf(weight)
   const adapted = zeros([out, channels, height, width])
   const size = height * width
-  const scale = 3 / channels
+  const scale = Math.fround(3 / channels)
   for (let i = 0; i < adapted.data.length; i++) {
     const filter = Math.floor(i / (size * channels)) * 3 * size
     const [channel, tap] = [Math.floor(i / size) % channels, i % size]
@@ -151,8 +151,8 @@ function fitClassifier(model: Model, cargo: Cargo, classes: LoadOptions["classes
   const { network, numClasses, name: modelName } = model
   const { tensors, messages } = cargo
   const names = Object.keys(tensors).filter((name) => network.isClassifier(name))
-  const rows = names.find((name) => name.endsWith(".weight"))
-  const known = rows === undefined ? undefined : tensors[rows]!.shape[0]
+  const weights = names.filter((name) => name.endsWith(".weight"))
+  const known = weights[0] === undefined ? undefined : tensors[weights[0]]!.shape[0]
   cargo.checkpointClasses = known
   if (Array.isArray(classes)) {
     checkClassMap(classes, numClasses, known)
@@ -164,7 +164,7 @@ function fitClassifier(model: Model, cargo: Cargo, classes: LoadOptions["classes
     messages.push(`the checkpoint has no classifier: that of ${modelName}, for ${numClasses} classes, is a new one`)
     return
   }
-  const others = classes === "fresh" || !names.every((name) => hasRows(model, name, tensors[name]!, known))
+  const others = classes === "fresh" || weights.some((name) => isForOthers(model, name, tensors[name]!))
   if (names.length === 0 || !others) return
   cargo.dropped.push(...names)
   for (const name of names) delete tensors[name]
@@ -172,11 +172,11 @@ function fitClassifier(model: Model, cargo: Cargo, classes: LoadOptions["classes
   messages.push(`the checkpoint knows ${classes === "fresh" ? "other classes" : `${known} classes`}: ${fresh}`)
 }
 
-/** False for the tensor of a classifier that differs from the model's in nothing but the number of classes. */
-function hasRows({ weights, numClasses }: Model, name: string, { shape }: NdArray, known: number | undefined): boolean {
-  if (numClasses === 0) return false
+/** Whether a classifier's weight differs from the model's in nothing but the number of classes. */
+function isForOthers({ weights, numClasses }: Model, name: string, { shape }: NdArray): boolean {
+  if (numClasses === 0) return true
   const own = weights[name]?.shape
-  return known === numClasses || own === undefined || own.slice(1).join() !== shape.slice(1).join()
+  return own?.[0] !== shape[0] && own?.slice(1).join() === shape.slice(1).join()
 }
 
 function checkClassMap(classes: readonly number[], numClasses: number, known: number | undefined): void {

@@ -26,6 +26,8 @@ export interface CreateModelOptions {
   inputSize?: number
   /** What differs from the registered config, in timm's names, camelCase. */
   config?: Readonly<Record<string, unknown>>
+  /** Changes to a ResNet on the road to ConvNeXt, for "roadmap/50" and "roadmap/200": the ids of `roadmapSteps`. */
+  steps?: readonly string[]
   /** Stochastic depth rate of the last block, in training. Default 0. */
   dropPathRate?: number
   /** Seed of fresh weights. Default 0. */
@@ -87,10 +89,10 @@ function globPattern(glob: string): RegExp {
  * Throws a UsageError for an unknown name or an option that does not fit, an InputError for weights that do not fit.
  */
 export async function createModel(name: string, options: CreateModelOptions = {}): Promise<Model> {
-  const { weights, numClasses, inChannels, dropPathRate, device = "auto", threads, classes } = options
+  const { weights, numClasses, inChannels, dropPathRate, steps, device = "auto", threads, classes } = options
   if (threads !== undefined) checkCount("threads", threads)
   checkClassNames(classes, numClasses)
-  const given = { inChannels, dropPathRate, numClasses: numClasses ?? classes?.length }
+  const given = { inChannels, dropPathRate, steps, numClasses: numClasses ?? classes?.length }
   const askedSize = options.inputSize ?? options.preprocessing?.inputSize
   if (askedSize !== undefined) checkCount(`inputSize of ${name}`, askedSize)
   const network = new Network(describeModel(name, { ...options.config, ...dropUndefined(given) }, askedSize))

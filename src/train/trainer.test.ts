@@ -260,6 +260,20 @@ describe("stochastic depth", () => {
   })
 })
 
+describe("recomputation", () => {
+  test.each(["cheap", "block"] as const)("%s trains to the same bits", async (recompute) => {
+    const [kept, again] = await Promise.all(
+      (["none", recompute] as const).map(async (mode) => {
+        const model = await smallModel({ dropPathRate: 0.5 })
+        const trainer = await makeTrainer({ optimizer: adamw, clipGradNorm: 1, recompute: mode }, model)
+        for (let k = 0; k < 3; k++) await trainer.step(batchOf(k))
+        return model.stateDict()
+      }),
+    )
+    expectSameWeights(again!, kept!)
+  })
+})
+
 describe("the same bits", () => {
   const options: TrainerOptions = { optimizer: adamw, clipGradNorm: 1, ema: { decay: 0.9 }, accumulate: 2, seed: 5 }
   const train = async (trainer: Trainer, from: number, to: number) => {

@@ -28,4 +28,9 @@ export const commands: readonly CommandEntry[] = [
     summary: "List the models that can be built, with parameters and multiply-accumulates",
     load: async () => (await import("./models.ts")).default,
   },
+  {
+    name: "roadmap",
+    summary: "Show the steps from ResNet to ConvNeXt, with costs and the paper's results",
+    load: async () => (await import("./roadmap.ts")).default,
+  },
 ]
