@@ -6,6 +6,7 @@ import { z } from "zod"
 import type { Model } from "../models/model.ts"
 import { runPaths } from "../run/folder.ts"
 import { InputError, suggestion, UsageError } from "../tensor/errors.ts"
+import { devices } from "../train/options.ts"
 import type { Library } from "./library.ts"
 
 /** Options of every command that works with a trained model. */
@@ -20,7 +21,7 @@ export const modelOptions = {
     .optional()
     .meta({ placeholder: "FILE", description: "Weights for a model given by name: a safetensors file" }),
   checkpoint: z.enum(["best", "last"]).optional().describe("Which checkpoint of the run to use, best by default"),
-  device: z.enum(["auto", "cpu"]).default("auto").describe("Where the model runs"),
+  device: z.enum(devices).default("auto").describe("Where the model runs"),
   threads: z.int().min(1).max(1024).optional().describe("Threads for the model; by default one for each core"),
 }
 

@@ -82,7 +82,12 @@ export function loadCheckpoint(
   const tensors = model.network.description.adapt(cargo.tensors)
   const result = compare(model, tensors)
   const { scheme, dropped, ignored, checkpointClasses, messages } = cargo
-  if (misfits(model, result, strict)) throw new InputError(describeMisfit(model, result, tensors, { cargo, source }))
+  const problems = strict ? withoutMissingClassifier(model, result) : result
+  const { missing, unexpected, mismatched } = problems
+  const misfits = strict && missing.length + unexpected.length + mismatched.length > 0
+  if (misfits || result.loaded.length === 0) {
+    throw new InputError(describeMisfit(model, problems, tensors, { cargo, source }))
+  }
   model.loadStateDict(tensors, { strict: false })
   if (!strict) messages.push(...describePartial(result))
   return { ...result, scheme, dropped, ignored, checkpointClasses, messages }
@@ -201,13 +206,11 @@ function compare({ weights }: Model, tensors: Readonly<StateDict>): LoadResult {
   }
 }
 
-/** Whether the weights cannot be loaded. A classifier may be missing, but not in part. */
-function misfits({ network }: Model, result: LoadResult, strict: boolean): boolean {
-  const { loaded, missing, unexpected, mismatched } = result
-  if (!strict) return loaded.length === 0
-  const partial = loaded.some((name) => network.isClassifier(name))
-  const needed = missing.filter((name) => partial || !network.isClassifier(name))
-  return needed.length + unexpected.length + mismatched.length > 0 || loaded.length === 0
+/** What is wrong with the weights: a classifier may be missing, but not in part. */
+function withoutMissingClassifier({ network }: Model, result: LoadResult): LoadResult {
+  const isPart = (name: string) => network.isClassifier(name)
+  if (result.loaded.some(isPart) || result.mismatched.some(isPart)) return result
+  return { ...result, missing: result.missing.filter((name) => !isPart(name)) }
 }
 
 function describeMisfit(
@@ -225,7 +228,8 @@ function describeMisfit(
     mismatched.length > 0 &&
       `${count(mismatched)} have other shapes, for example ${example(mismatched, tensors)} where ` +
         `${shape(weights, mismatched[0]!)} is expected`,
-    unexpected.length > 0 && `${unexpected.length} more are not in it, for example ${example(unexpected, tensors)}`,
+    unexpected.length > 0 &&
+      `${unexpected.length} tensors are not in the model, for example ${example(unexpected, tensors)}`,
   ].filter((problem) => problem !== false)
   return `cannot load ${source} into ${name}: ${problems.join("; ")}.${describeOrigin(name, cargo)}`
 }

@@ -47,7 +47,7 @@ export interface RoadmapNetwork {
 
 /** A step of the roadmap, and the network that it leads to. */
 export interface RoadmapStep extends RoadmapNetwork {
-  id: RoadmapChange
+  id: RoadmapStepId
   /** What the step does and what for. */
   summary: string
   /** The fields of the architecture that it sets. */

@@ -6,10 +6,11 @@ import { describeModel } from "../models/registry.ts"
 import type { CheckedTrainOptions } from "../train/options.ts"
 
 /** Options of which nothing is left open. */
-export type RunSettings = Required<
-  Omit<CheckedTrainOptions, "data" | "weights" | "workers" | "threads" | "limitBatches" | "resume" | "name" | "out">
-> &
-  Pick<CheckedTrainOptions, "data" | "weights" | "workers" | "threads" | "limitBatches">
+export type RunSettings = Required<Omit<CheckedTrainOptions, OptionalName | "resume" | "name" | "out">> &
+  Pick<CheckedTrainOptions, OptionalName>
+
+/** Options that may be left out to the end. */
+type OptionalName = "data" | "weights" | "freeze" | "workers" | "threads" | "limitBatches"
 
 /** Images up to this side are small: they get a small model, and are shifted instead of cropped. */
 const SMALL_IMAGE = 64
@@ -48,6 +49,8 @@ export function resolveSettings(options: CheckedTrainOptions, splits: DataSplits
     clipGrad: options.clipGrad ?? 1,
     labelSmoothing: options.labelSmoothing ?? 0.1,
     dropPath: options.dropPath ?? 0.1,
+    freeze: options.freeze,
+    recompute: options.recompute,
     ema: options.ema ?? Number(clamp(1 - 10 / updates, 0, 0.9999).toPrecision(4)),
     imageSize,
     crop,

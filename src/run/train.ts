@@ -11,6 +11,7 @@ import { cosineSchedule } from "../optim/index.ts"
 import { measure } from "../tasks/classification/evaluate.ts"
 import { UsageError } from "../tensor/errors.ts"
 import { type NdArray, ndarray } from "../tensor/ndarray.ts"
+import { parseFreeze } from "../train/freeze.ts"
 import { appendMetrics, readMetrics, startMetrics } from "../train/node/metrics-csv.ts"
 import { type EventWriter, openEvents } from "../train/node/tensorboard.ts"
 import { NonFiniteError } from "../train/non-finite.ts"
@@ -201,6 +202,7 @@ class Run {
   #createTrainer(): Promise<Trainer> {
     const { settings, splits, model } = this.#setup
     const { lr, minLr, weightDecay, warmupEpochs, epochs, clipGrad, ema, accumulate, labelSmoothing, seed } = settings
+    const { freeze, recompute } = settings
     const perEpoch = updatesPerEpoch(splits.train.length, settings)
     return createTrainer(model, {
       optimizer: { name: "adamw", lr, weightDecay },
@@ -216,6 +218,8 @@ class Run {
       clipGradNorm: clipGrad > 0 ? clipGrad : undefined,
       ema: ema > 0 ? { decay: ema, warmup: true } : undefined,
       accumulate,
+      freeze: freeze === undefined ? undefined : parseFreeze(freeze),
+      recompute,
       seed,
     })
   }

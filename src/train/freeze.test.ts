@@ -5,7 +5,7 @@ import { createModel } from "../index.ts"
 import { Network } from "../models/network.ts"
 import { describeModel } from "../models/registry.ts"
 import { UsageError } from "../tensor/errors.ts"
-import { trainedParameters } from "./freeze.ts"
+import { parseFreeze, trainedParameters } from "./freeze.ts"
 import { buildStepGraph } from "./step-graph.ts"
 
 const tiny = new Network(describeModel("convnext", { depths: [1, 2], dims: [16, 32], patchSize: 2, numClasses: 3 }))
@@ -36,6 +36,15 @@ describe("what trains", () => {
     expect(() => trainedParameters(tiny, freeze)).toThrow(UsageError)
     expect(() => trainedParameters(tiny, freeze)).toThrow(message)
   })
+})
+
+test.each([
+  ["backbone", "backbone"],
+  ["3", 3],
+  ["stem, stages.0", ["stem", "stages.0"]],
+  ["stem", ["stem"]],
+])("--freeze %s is read", (text, freeze) => {
+  expect(parseFreeze(text)).toEqual(freeze)
 })
 
 describe("frozen parameters", () => {

@@ -9,6 +9,13 @@ import { UsageError } from "../tensor/errors.ts"
  */
 export type Freeze = "backbone" | number | readonly string[]
 
+/** What `--freeze` says: "backbone", a number, or names with commas between them. */
+export function parseFreeze(text: string): Freeze {
+  if (text === "backbone") return text
+  const count = Number(text)
+  return text.trim() !== "" && Number.isFinite(count) ? count : text.split(",").map((name) => name.trim())
+}
+
 /**
  * Names of the parameters that train, in the network's order.
  * Throws a UsageError for an entry that fits no parameter, and if nothing is left to train.

@@ -20,7 +20,7 @@ test("a field tells its kind, range and default", () => {
   expect(describeValue(fields.labelSmoothing!)).toBe("a number at least 0 and below 1")
   expect(describeValue(fields.epochs!)).toBe("a whole number at least 1")
   expect(describeValue(fields.imageSize!)).toBe("a whole number from 8 to 4096")
-  expect(describeValue(fields.device!)).toBe("one of auto, cpu")
+  expect(describeValue(fields.device!)).toBe("one of auto, cpu, webgpu, cuda, coreml, dml, wasm")
   expect(fields.seed!.default).toBe(0)
   expect(Object.hasOwn(fields.lr!, "default")).toBe(false)
 })

@@ -3,6 +3,9 @@
 import { z } from "zod"
 import { checkOptions } from "./option-fields.ts"
 
+/** Names that `--device` takes; whether the device is there is seen when it is used. */
+export const devices = ["auto", "cpu", "webgpu", "cuda", "coreml", "dml", "wasm"] as const
+
 const path = (placeholder: string, description: string) =>
   z.string().min(1).optional().meta({ placeholder, description })
 const number = (schema: z.ZodNumber, description: string) => schema.optional().meta({ description })
@@ -27,6 +30,14 @@ export const trainOptions = z.object({
   labelSmoothing: number(z.number().min(0).lt(1), "Share of the target that is spread over all classes"),
   dropPath: number(z.number().min(0).lt(1), "Stochastic depth: how often the last block is skipped"),
   ema: number(z.number().min(0).lt(1), "Decay of the moving average of the weights, 0 for none"),
+  freeze: path(
+    "WHAT",
+    "What is left as it is: `backbone` (all but the classifier), a number of first layer groups, or modules by name, such as stem,stages.0",
+  ),
+  recompute: z
+    .enum(["none", "cheap", "block"])
+    .default("none")
+    .describe("What the backward pass computes again to save memory: nothing, all but the products, or whole blocks"),
 
   imageSize: number(z.int().min(8).max(4096), "Height and width of the images that the model sees, in pixels"),
   crop: z
@@ -51,7 +62,7 @@ export const trainOptions = z.object({
   patience: z.int().min(0).default(0).describe("Stop after so many epochs without a better top-1, 0 for never"),
   seed: z.int().min(0).default(0).describe("Seed of all randomness: the same seed gives the same run"),
 
-  device: z.enum(["auto", "cpu"]).default("auto").describe("Where the model runs"),
+  device: z.enum(devices).default("auto").describe("Where the model runs"),
   threads: number(z.int().min(1).max(1024), "Threads for the model; by default one for each core"),
   workers: number(z.int().min(0).max(256), "Threads that decode and augment images, 0 for none of their own"),
   strict: z.boolean().default(false).describe("Stop at an unreadable image instead of skipping and counting it"),

@@ -53,7 +53,7 @@ export async function download(
   let isSound = true
   try {
     const handle = await open(partial, "a+").catch((cause) => {
-      throw cannotWrite(file, partial, cause)
+      throw cannotWrite(file, cause)
     })
     try {
       isSound = await complete({ file, info, settings, handle, received: 0, hash: undefined, onProgress })
@@ -172,7 +172,7 @@ async function append(transfer: Transfer, chunk: Uint8Array): Promise<void> {
   }
   for (let done = 0; done < chunk.length; ) {
     const { bytesWritten } = await handle.write(chunk, done).catch((cause) => {
-      throw cannotWrite(file, info.etag, cause)
+      throw cannotWrite(file, cause)
     })
     transfer.hash?.update(chunk.subarray(done, done + bytesWritten))
     transfer.received += bytesWritten
@@ -197,8 +197,10 @@ function wrongHash(file: HubFile, { etag }: FileInfo, { endpoint }: HubSettings)
   return cannotDownload(file, "refused", `${reason}; try again, and if it stays so, another HF_ENDPOINT or network`)
 }
 
-function cannotWrite(file: HubFile, path: string, cause: NodeJS.ErrnoException): InputError {
+function cannotWrite(file: HubFile, cause: NodeJS.ErrnoException): InputError {
   const isFull = cause.code === "ENOSPC" || cause.code === "EDQUOT"
-  const reason = isFull ? "the disk is full; HF_HOME chooses another folder for the cache" : rootMessage(cause)
-  return cannotDownload(file, "refused", `cannot write ${path}: ${reason}`, cause)
+  const reason = isFull
+    ? "the disk is full; make room, or choose"
+    : `cannot write to the cache (${rootMessage(cause)}); choose`
+  return cannotDownload(file, "refused", `${reason} another folder by HF_HOME`, cause)
 }

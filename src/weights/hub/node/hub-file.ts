@@ -32,6 +32,11 @@ export async function hubFile(file: HubFile, onProgress?: DownloadProgress): Pro
   return linkBlob(cacheFolder, file, info)
 }
 
+/** The path of a file in the cache, or undefined if it was never downloaded. */
+export async function cachedHubFile(file: HubFile): Promise<string | undefined> {
+  return findCached((await hubSettings()).cacheFolder, file)
+}
+
 /** What the hub says of a file; undefined if it cannot be reached and that does not matter. */
 async function currentInfo(file: HubFile, settings: HubSettings, isCached: boolean): Promise<FileInfo | undefined> {
   try {
