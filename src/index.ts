@@ -32,8 +32,12 @@ export type { Image } from "./data/image.ts"
 export { decodeImage } from "./data/node/decode.ts"
 export { resize } from "./data/resample.ts"
 export { evalTransform } from "./data/transform.ts"
+export { defineModel, type ModelDefinition, type OwnNetwork } from "./models/custom.ts"
+export type { BaseConfig, FeatureInfo, ImageModel, Preprocessing } from "./models/family.ts"
+export { type LoadOptions, type LoadReport, loadCheckpoint } from "./models/load.ts"
 export { type LoadResult, listModels, type Model, type ModelInfo } from "./models/model.ts"
-export type { LayerSummary, StateDict } from "./models/network.ts"
+export type { StateDict } from "./models/network.ts"
+export type { LayerSummary } from "./nn/summary.ts"
 export {
   type AdamWOptions,
   type CosineOptions,
@@ -81,4 +85,7 @@ export {
   type TrainerOptions,
   type TrainingBatch,
 } from "./train/trainer.ts"
+export { convertStateDict } from "./weights/naming/convert.ts"
+export { type Recognised, recognise } from "./weights/naming/recognise.ts"
+export type { SchemeName } from "./weights/naming/schemes.ts"
 export { loadTensors, saveSafetensors } from "./weights/node/files.ts"

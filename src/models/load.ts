@@ -102,7 +102,7 @@ function readNames(model: Model, given: Readonly<StateDict>, source: string): Ca
   }
   let found: FoundNaming
   try {
-    found = findNaming(Object.keys(given))
+    found = findNaming(given)
   } catch (error) {
     // A family may have names of its own.
     if (own.length > 0) return { ...base, scheme: "timm", tensors: { ...given } }
@@ -206,11 +206,12 @@ function compare({ weights }: Model, tensors: Readonly<StateDict>): LoadResult {
   }
 }
 
-/** What is wrong with the weights: a classifier may be missing, but not in part. */
+/** What is wrong with the weights. A classifier may be missing, unless half of it or everything else is. */
 function withoutMissingClassifier({ network }: Model, result: LoadResult): LoadResult {
+  const { loaded, mismatched, missing } = result
   const isPart = (name: string) => network.isClassifier(name)
-  if (result.loaded.some(isPart) || result.mismatched.some(isPart)) return result
-  return { ...result, missing: result.missing.filter((name) => !isPart(name)) }
+  if (loaded.length === 0 || [...loaded, ...mismatched].some(isPart)) return result
+  return { ...result, missing: missing.filter((name) => !isPart(name)) }
 }
 
 function describeMisfit(

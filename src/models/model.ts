@@ -1,6 +1,7 @@
 /** A model: a network with weights, that runs on a device. */
 
 import { evaluation } from "../nn/context.ts"
+import { type LayerSummary, type ModelSummary, summary } from "../nn/summary.ts"
 import { type Backend, backendFor } from "../runtime/backend.ts"
 import { Program } from "../runtime/program.ts"
 import { ProgramCache } from "../runtime/program-cache.ts"
@@ -12,7 +13,7 @@ import type { NdArray, TypedArray } from "../tensor/ndarray.ts"
 import { input } from "../tensor/tensor.ts"
 import { counts } from "./counts.ts"
 import type { FeatureInfo, Preprocessing } from "./family.ts"
-import { type LayerSummary, Network, type StateDict } from "./network.ts"
+import { Network, type StateDict } from "./network.ts"
 import { describeModel, modelNames } from "./registry.ts"
 
 export interface CreateModelOptions {
@@ -73,6 +74,12 @@ export function countModel(name: string): [parameters: number, macs: number] {
   const network = new Network(describeModel(name))
   const { inputSize } = network.description.preprocessing
   return [network.parameterCount, network.macs(inputSize, inputSize)]
+}
+
+/** What a registered model is made of, layer by layer, for one image of the registered size. Throws a UsageError for an unknown name. */
+export function modelSummary(name: string): ModelSummary {
+  const { preprocessing, config, build } = describeModel(name)
+  return summary(build(), ["N", preprocessing.inputSize, preprocessing.inputSize, config.inChannels])
 }
 
 function globPattern(glob: string): RegExp {
@@ -158,6 +165,8 @@ export class Model {
   #network: Network
   #state: StateDict
   #revision = 0
+  /** Brings the weights up to date where a trainer changed them on a device. */
+  #pull: (() => Promise<void>) | undefined
   readonly #programs = new ProgramCache<Program>(PROGRAM_CACHE, (program) => program.dispose())
 
   /** Use {@link createModel}. */
@@ -199,10 +208,12 @@ export class Model {
     return this.network.macs(height, width)
   }
 
-  /** All layers with their output shapes, parameters and multiply-accumulates. */
+  /**
+   * All layers with their output shapes, parameters, multiply-accumulates and activation bytes for one image: the rows
+   * of what `summary` of `convnext/nn` gives.
+   */
   summary(inputSize: number | readonly [number, number] = this.dataConfig.inputSize): LayerSummary[] {
-    const [height, width] = sides(inputSize)
-    return this.network.summary(height, width)
+    return summary(this, ["N", ...sides(inputSize), this.dataConfig.channels]).layers
   }
 
   /** Names of the parameters of each layer, the first layer first: for layer-wise learning rates and freezing. */
@@ -216,8 +227,12 @@ export class Model {
     return groups
   }
 
-  /** A copy of all weights by timm's names, in timm's layouts. */
+  /**
+   * A copy of all weights by timm's names, in timm's layouts.
+   * Throws a UsageError while a trainer's newer weights are on a device with a memory of its own.
+   */
   stateDict(): StateDict {
+    if (this.#pull) throw new UsageError("the weights are on the device: await trainer.sync() first")
     const copy = ({ shape, dtype, data }: NdArray): NdArray => ({ shape: [...shape], dtype, data: data.slice() })
     return Object.fromEntries(Object.entries(this.#state).map(([name, value]) => [name, copy(value)]))
   }
@@ -234,8 +249,12 @@ export class Model {
     return this.#revision
   }
 
-  /** Forgets what was compiled with earlier weights. */
-  invalidate(): void {
+  /**
+   * Forgets what was compiled with earlier weights.
+   * @param pull brings the weights from where they were changed; called before they are read next
+   */
+  invalidate(pull?: () => Promise<void>): void {
+    this.#pull = pull
     void this.#programs.clear()
   }
 
@@ -375,6 +394,10 @@ export class Model {
 
   async #run(key: string, trace: () => Graph, feeds: Record<string, NdArray>): Promise<Record<string, NdArray>> {
     const { backend, threads, name } = this
+    if (this.#pull) {
+      await this.#pull()
+      this.#pull = undefined
+    }
     const create = () => Program.create(trace(), { name, backend, threads, constants: this.#state })
     return this.#programs.use(key, create, (program) => program.run(feeds))
   }

@@ -2,11 +2,12 @@
 
 import { type Context, evaluation } from "../nn/context.ts"
 import { type Buffer, bindModule, type Parameter } from "../nn/module.ts"
+import { macsOf } from "../nn/summary.ts"
 import type { Dim } from "../tensor/dim.ts"
 import { topologicalOrder } from "../tensor/graph.ts"
 import { type NdArray, ndarray, sizeOf, zeros } from "../tensor/ndarray.ts"
 import { Random } from "../tensor/random.ts"
-import { input, type Node, type Tensor } from "../tensor/tensor.ts"
+import { input, type Tensor } from "../tensor/tensor.ts"
 import type { ImageModel } from "./family.ts"
 import type { ModelDescription } from "./registry.ts"
 
@@ -23,16 +24,6 @@ export interface Trace {
   preLogits: Tensor
   /** [N, numClasses] */
   logits: Tensor
-}
-
-/** One row of a model's table: a module that has parameters of its own. */
-export interface LayerSummary {
-  name: string
-  type: string
-  outputShape: Dim[]
-  parameters: number
-  /** Multiply-accumulates for one image. */
-  macs: number
 }
 
 export class Network {
@@ -58,7 +49,7 @@ export class Network {
 
   /** True for the parameters of the layers that give the logits. */
   isClassifier(parameter: string): boolean {
-    return this.root.classifiers.some((path) => parameter.startsWith(`${path}.`))
+    return this.root.classifiers.some((path) => parameter === path || parameter.startsWith(`${path}.`))
   }
 
   get parameterCount(): number {
@@ -103,37 +94,4 @@ export class Network {
   macs(height: number, width: number): number {
     return topologicalOrder([this.trace("N", height, width).logits]).reduce((sum, node) => sum + macsOf(node), 0)
   }
-
-  /** All modules that have parameters, in the order in which an image meets them. */
-  summary(height: number, width: number): LayerSummary[] {
-    const rows = new Map<string, LayerSummary>()
-    for (const [name, parameter] of this.parameters) {
-      const path = name.slice(0, name.lastIndexOf("."))
-      const row = rows.get(path) ?? { name: path, type: this.#typeOf(path), outputShape: [], parameters: 0, macs: 0 }
-      row.parameters += sizeOf(parameter.size)
-      rows.set(path, row)
-    }
-    const ordered = new Set<LayerSummary>()
-    for (const node of topologicalOrder([this.trace("N", height, width).logits])) {
-      const row = rows.get(node.scope)
-      if (!row || node.inputs.length === 0) continue
-      row.macs += macsOf(node)
-      row.outputShape = [...node.outputs[0]!.shape]
-      ordered.add(row)
-    }
-    return [...ordered]
-  }
-
-  #typeOf(path: string): string {
-    let value: unknown = this.root
-    for (const key of path.split(".").filter(Boolean)) {
-      const field = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-      value = (value as Record<string, unknown>)[field]
-    }
-    return (value as object).constructor.name
-  }
-}
-
-function macsOf(node: Node): number {
-  return node.op.macs?.(node.inputs, node.outputs, node.attributes) ?? 0
 }

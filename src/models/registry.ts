@@ -32,7 +32,7 @@ const families = [
   swin,
   vit,
   deit,
-] as unknown as readonly ModelFamily<BaseConfig>[]
+] as unknown as ModelFamily<BaseConfig>[]
 
 /** A model that is fully described and not built yet. */
 export interface ModelDescription {
@@ -47,6 +47,14 @@ export interface ModelDescription {
   build(): ImageModel
   /** Weights of the same architecture for images of another size, fitted to this one. */
   adapt(weights: Readonly<Record<string, NdArray>>): Record<string, NdArray>
+}
+
+/** Adds a family. Throws a UsageError if one of its names is taken. */
+export function registerFamily(family: ModelFamily<BaseConfig>): void {
+  const isTaken = (name: string) => families.some((other) => other.name === name || Object.hasOwn(other.models, name))
+  const taken = [family.name, ...Object.keys(family.models)].find(isTaken)
+  if (taken !== undefined) throw new UsageError(`there is a model ${taken} already: choose another name`)
+  families.push(family)
 }
 
 /** Names of all registered models, without those of families that keep theirs out of lists. */
@@ -72,7 +80,9 @@ export function describeModel(
       name,
       families.flatMap(({ name, models }) => [name, ...Object.keys(models)]),
     )
-    throw new UsageError(`there is no model ${name}${hint || "; `convnext models` lists all"}`)
+    throw new UsageError(
+      `there is no model ${name}${hint || "; `convnext models` lists all, and defineModel adds one of your own"}`,
+    )
   }
   const known = Object.keys(family.defaults)
   for (const field of Object.keys(config)) {

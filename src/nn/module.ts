@@ -5,6 +5,9 @@ import { input, inputOp, Tensor, withScope } from "../tensor/tensor.ts"
 import { type Context, forParameters } from "./context.ts"
 import type { Initializer } from "./initializers.ts"
 
+/** Name of a state that no network holds yet. */
+const UNNAMED = "unnamed state"
+
 /**
  * A value that lies with the model. Its name is its path through the fields of the modules that hold it, in timm's
  * spelling: `stages.0.blocks.0.conv_dw.weight`.
@@ -14,7 +17,7 @@ abstract class State extends Tensor {
   readonly initialize: Initializer
 
   constructor(shape: readonly number[], initialize: Initializer, dtype: DType = "float32") {
-    const leaf = input("unnamed state", shape, dtype)
+    const leaf = input(UNNAMED, shape, dtype)
     super(leaf.node, 0, leaf)
     // The node's output is the state itself, so that tensors found in a graph can be recognised.
     ;(leaf.node.outputs as Tensor[])[0] = this
@@ -70,27 +73,47 @@ export interface BoundModule {
   buffers: Map<string, Buffer>
   /** Both, in the order of the fields: what a checkpoint holds. */
   state: Map<string, Parameter | Buffer>
+  /** All modules by path, the root's being "". */
+  modules: Map<string, Module>
   /** Paths of the modules that are a {@link Block}. */
   blocks: string[]
 }
 
+const boundModules = new WeakMap<Module, BoundModule>()
+
 /**
  * Names all parameters and buffers of a network by their paths, and lets every module's nodes carry the module's path.
- * A module all of whose parameters are frozen runs as in evaluation. To be called once, on the root.
+ * A module all of whose parameters are frozen runs as in evaluation. To be called on the root; a second call gives the
+ * result of the first.
+ * Throws an Error for a module that another network holds already.
  */
 export function bindModule(root: Module): BoundModule {
-  const bound: BoundModule = { parameters: new Map(), buffers: new Map(), state: new Map(), blocks: [] }
+  const known = boundModules.get(root)
+  if (known) return known
+  const bound: BoundModule = {
+    parameters: new Map(),
+    buffers: new Map(),
+    state: new Map(),
+    modules: new Map(),
+    blocks: [],
+  }
+  const named = new Set<State>()
   /** Gives the parameters that were found. */
   const visit = (value: unknown, path: string): Parameter[] => {
     if (value instanceof State) {
       if (value.node.op !== (inputOp as unknown)) throw new Error(`state ${path} is no leaf`)
+      if (value.name !== UNNAMED && !named.has(value)) {
+        throw new Error(`${path} is a part of another network already: its ${value.name}`)
+      }
       value.name = path
+      named.add(value)
       bound.state.set(path, value)
       if (value instanceof Buffer) bound.buffers.set(path, value)
       else bound.parameters.set(path, value)
       return value instanceof Parameter ? [value] : []
     }
     if (!(value instanceof Module || Array.isArray(value))) return []
+    if (value instanceof Module) bound.modules.set(path, value)
     if (value instanceof Block) bound.blocks.push(path)
     const found = Object.entries(value).flatMap(([key, child]) =>
       visit(child, path ? `${path}.${snakeCase(key)}` : snakeCase(key)),
@@ -99,6 +122,7 @@ export function bindModule(root: Module): BoundModule {
     return found
   }
   visit(root, "")
+  boundModules.set(root, bound)
   return bound
 }
 

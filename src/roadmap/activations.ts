@@ -3,7 +3,8 @@
 import { keptActivations } from "../autodiff/kept.ts"
 import { Network } from "../models/network.ts"
 import { describeModel } from "../models/registry.ts"
-import { buildStepGraph, gradientName, LOSS } from "../train/step-graph.ts"
+import { gradientName } from "../optim/graph.ts"
+import { buildStepGraph, LOSS } from "../train/step-graph.ts"
 
 export interface ActivationOptions {
   /** Side of the image, in pixels. */

@@ -159,6 +159,7 @@ export type RunProgress = Omit<RunState, "version" | "tensors" | "updates" | "ba
  * the process ends, state.json names a whole file that belongs to it.
  */
 export async function saveState(paths: RunPaths, model: Model, trainer: Trainer, progress: RunProgress): Promise<void> {
+  await trainer.sync()
   const { tensors, ...counters } = trainer.state()
   const file = `state-${progress.epoch}-${progress.batch}.safetensors`
   const weights = Object.fromEntries(Object.entries(model.weights).map(([name, value]) => [`model/${name}`, value]))

@@ -280,7 +280,7 @@ class Run {
   /** Puts the state back, and metrics.csv with it. */
   async #goOn(trainer: Trainer, { state, tensors }: SavedState): Promise<RunProgress> {
     const { metrics } = this.#setup.paths
-    trainer.loadState({ ...state, tensors })
+    await trainer.loadState({ ...state, tensors })
     await startMetrics(metrics, state.epoch - 1)
     this.#records.push(...(await readMetrics(metrics)))
     return state
@@ -346,6 +346,7 @@ class Run {
     this.#tellSkipped(progress)
     await appendMetrics(paths.metrics, record)
     this.#writeEvents(record)
+    await trainer.sync()
     const weights = ema ? trainer.emaWeights : model.weights
     await saveModel(paths.last, model, weights)
     if (progress.best.epoch === 0 || top1 > progress.best.top1) {

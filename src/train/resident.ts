@@ -7,59 +7,26 @@ import {
   accumulationGraph,
   averageName,
   type GraphUpdate,
-  type GraphUpdateOptions,
   gradientName,
   graphUpdate,
   slotName,
   sumName,
   updated,
 } from "../optim/graph.ts"
-import type { OptimizerSpec, ParameterGroup } from "../optim/index.ts"
-import type { Backend, DeviceTensor, Value } from "../runtime/backend.ts"
+import type { DeviceTensor, Value } from "../runtime/backend.ts"
 import { DeviceState } from "../runtime/device-state.ts"
 import { Program } from "../runtime/program.ts"
 import { ProgramCache } from "../runtime/program-cache.ts"
 import { type NdArray, zeros } from "../tensor/ndarray.ts"
+import { type EngineBatch, type EngineOptions, type EngineStepResult, PROGRAM_CACHE } from "./engine.ts"
 import { bufferName, LOSS, type StepGraph } from "./step-graph.ts"
 
-export interface ResidentTrainingOptions extends Omit<GraphUpdateOptions, "averaged"> {
-  /** Name of the model, for what ONNX Runtime says. */
-  name: string
-  backend: Backend
-  threads?: number
-  /** All values that the graphs read besides the batch, by name: those that learn and those that do not. */
-  weights: Readonly<Record<string, NdArray>>
-  /** Names of the weights that the graphs give a new value with every batch: running statistics. Default none. */
-  buffers?: readonly string[]
-  /** The parameters that learn. */
-  groups: readonly ParameterGroup[]
-  optimizer: OptimizerSpec
-}
+/** As {@link EngineOptions}; what is left out is none. */
+export type ResidentTrainingOptions = Omit<EngineOptions, "buffers" | "ema"> &
+  Partial<Pick<EngineOptions, "buffers" | "ema">>
 
 /** One batch. */
-export interface ResidentBatch {
-  /** Names the graph: batches with the same key share it. */
-  key: string
-  /** Makes the graph of the key, with the outputs that `buildStepGraph` gives it. */
-  trace(): Pick<StepGraph, "graph" | "maxima">
-  feeds: Readonly<Record<string, NdArray>>
-  lr: number
-  /** Decay of the moving average for this update. */
-  emaDecay?: number
-}
-
-export interface ResidentStepResult {
-  loss: number
-  /** L2 norm of all gradients before clipping; of the sum so far while gradients accumulate. */
-  gradNorm: number
-  /** False if the loss or a gradient is not finite: everything is as it was before the batch then. */
-  finite: boolean
-  /** True if the parameters were updated, false if the gradients were only added up. */
-  updated: boolean
-}
-
-/** Graphs that are kept for batches of different shapes. */
-const PROGRAM_CACHE = 4
+export type ResidentBatch = Omit<EngineBatch, "trace"> & { trace(): Pick<StepGraph, "graph" | "maxima"> }
 
 /** Copies the weights to the device and prepares the update. Throws a UsageError for an optimizer without a graph. */
 export async function createResidentTraining(options: ResidentTrainingOptions): Promise<ResidentTraining> {
@@ -107,6 +74,11 @@ export class ResidentTraining {
     this.#state = state
   }
 
+  /** What the optimizer keeps of each parameter, by its names. */
+  get slots(): readonly string[] {
+    return this.#update.slots
+  }
+
   /** Number of updates and of batches so far. Set them when a state is taken back. */
   get counters(): { updates: number; batches: number } {
     return { updates: this.#updates, batches: this.#batches }
@@ -141,7 +113,7 @@ export class ResidentTraining {
   }
 
   /** One batch: forward, backward, and once enough batches are accumulated the update. */
-  async step(batch: ResidentBatch): Promise<ResidentStepResult> {
+  async step(batch: ResidentBatch): Promise<EngineStepResult> {
     const { accumulate = 1, groups } = this.#options
     const { loss, gradients, buffers } = await this.#differentiate(batch)
     const isUpdate = (this.#batches + 1) % accumulate === 0

@@ -5,13 +5,12 @@ import type { Recompute } from "../autodiff/recompute.ts"
 import { prepareForTraining } from "../compile/compile.ts"
 import type { Network } from "../models/network.ts"
 import { type DropoutInput, type DropPathInput, TrainingContext } from "../nn/context.ts"
+import { gradientName } from "../optim/graph.ts"
 import type { Graph } from "../tensor/graph.ts"
 import { crossEntropy } from "../tensor/ops/index.ts"
 import { input } from "../tensor/tensor.ts"
 
 export const LOSS = "loss"
-/** Output that holds the gradient of a parameter. */
-export const gradientName = (parameter: string) => `gradient/${parameter}`
 /** Output that holds the next value of a buffer. */
 export const bufferName = (buffer: string) => `buffer/${buffer}`
 

@@ -310,7 +310,7 @@ describe("the same bits", () => {
       const resumed = await smallModel({ dropPathRate: 0.5 })
       resumed.loadStateDict(weights)
       const later = await makeTrainer(options, resumed)
-      later.loadState(saved)
+      await later.loadState(saved)
       expect(later.updates).toBe(Math.floor(stop / 2))
       expect(await train(later, stop, 7)).toEqual(losses.slice(stop))
       expectSameWeights(resumed.stateDict(), straight.stateDict())
@@ -327,7 +327,7 @@ describe("the same bits", () => {
       tensors: Object.fromEntries(Object.entries(tensors).filter(([name]) => !name.startsWith(prefix))),
     })
     for (const prefix of ["optimizer/", "ema/", "accumulated/"]) {
-      expect(() => trainer.loadState(without(prefix)), prefix).toThrow(InputError)
+      await expect(trainer.loadState(without(prefix)), prefix).rejects.toThrow(InputError)
     }
   })
 })

@@ -4,15 +4,16 @@
  */
 
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect, test } from "vitest"
 import { softwareGpu } from "../support/devices.ts"
+import { sharedFolder } from "../support/images.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const vitest = join(root, "node_modules/vitest/vitest.mjs")
+const folder = sharedFolder()
 const environment = softwareGpu()
 if (!environment) console.log("SwiftShader was not found: WebGPU is not tested; install chromium")
 
@@ -26,8 +27,8 @@ const suites: { files: string[]; least: number }[] = [
 test.runIf(environment).each(suites)(
   "on WebGPU, all tests of $files pass",
   ({ files, least }) => {
-    const folder = mkdtempSync(join(tmpdir(), "convnext-webgpu-"))
     const report = join(folder, "report.json")
+    rmSync(report, { force: true })
     const { stdout, stderr } = spawnSync(
       process.execPath,
       [vitest, "run", ...files, "--reporter=json", `--outputFile=${report}`],
@@ -40,7 +41,6 @@ test.runIf(environment).each(suites)(
     expect(failures).toEqual([])
     expect(numFailedTests).toBe(0)
     expect(numPassedTests).toBeGreaterThanOrEqual(least)
-    rmSync(folder, { recursive: true })
   },
   1_800_000,
 )

@@ -41,7 +41,7 @@ export function convertStateDict(
   { from, to }: { from?: SchemeName; to: SchemeName },
 ): Record<string, NdArray> {
   const targets = namingsOf(to)
-  const { scheme, naming } = findNaming(Object.keys(tensors), from && [from])
+  const { scheme, naming } = findNaming(tensors, from && [from])
   const converted = toTimm(tensors, naming)
   if (converted.unknown.length > 0) {
     const { length } = converted.unknown
@@ -103,7 +103,7 @@ function joinParts(name: string, parts: readonly (string | undefined)[], tensors
 
 /** The table that has all names, of the architecture that the weights are of. */
 function findTarget(tensors: Tensors, targets: readonly Naming[], { architecture }: Naming, to: SchemeName): Naming {
-  const fitting = targets.filter((naming) => naming.architecture === architecture)
+  const fitting = targets.filter((naming) => naming.architecture === architecture && naming.fitsTimm(tensors))
   if (fitting.length === 0) {
     const known = [...new Set(targets.map((naming) => naming.architecture.name))]
     throw new InputError(`${to} has no names for a ${architecture.name}; it has those of ${known.join(", ")}`)

@@ -3,7 +3,7 @@
 import { InputError } from "../../tensor/errors.ts"
 import type { NdArray } from "../../tensor/ndarray.ts"
 import { namingsOf, type SchemeName, schemeNames } from "./schemes.ts"
-import type { Naming } from "./table.ts"
+import type { Naming, Shapes } from "./table.ts"
 
 /** What the names of a checkpoint tell. */
 export interface Recognised {
@@ -37,7 +37,7 @@ export interface FoundNaming {
  * Throws an InputError, which lists some of the names, if less than half of them are those of one scheme.
  */
 export function recognise(tensors: Readonly<Record<string, Pick<NdArray, "shape">>>): Recognised {
-  const { scheme, naming } = findNaming(Object.keys(tensors))
+  const { scheme, naming } = findNaming(tensors)
   const { name, families, classifiers } = naming.architecture
   const shapes = new Map<string, readonly number[]>()
   for (const [name, { shape }] of Object.entries(tensors)) {
@@ -53,13 +53,14 @@ export function recognise(tensors: Readonly<Record<string, Pick<NdArray, "shape"
  * @param among schemes that come into question. Default: all
  * Throws an InputError if there is none.
  */
-export function findNaming(names: readonly string[], among: readonly SchemeName[] = schemeNames): FoundNaming {
+export function findNaming(tensors: Shapes, among: readonly SchemeName[] = schemeNames): FoundNaming {
+  const names = Object.keys(tensors)
   const needed = names.length / 2
   let best: (FoundNaming & { known: number }) | undefined
   for (const scheme of among) {
     for (const naming of namingsOf(scheme)) {
       const known = names.filter((name) => naming.toTimm(name) !== undefined || naming.isUnused(name)).length
-      if (known > (best?.known ?? 0)) best = { scheme, naming, known }
+      if (known > (best?.known ?? 0) && naming.fits(tensors)) best = { scheme, naming, known }
     }
   }
   if (best === undefined || best.known < needed) {

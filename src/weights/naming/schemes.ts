@@ -1,6 +1,7 @@
 /** All naming schemes. A new one is a file of tables and a line here. */
 
 import { suggestion, UsageError } from "../../tensor/errors.ts"
+import { convnextSubmission } from "./convnext-submission.ts"
 import { deit } from "./deit.ts"
 import { facebook } from "./facebook.ts"
 import { huggingface } from "./huggingface.ts"
@@ -10,10 +11,15 @@ import { timm } from "./timm.ts"
 import { torchvision } from "./torchvision.ts"
 
 /** Where names of two schemes are the same, the first one counts. */
-const tables = { timm, facebook, torchvision, huggingface, microsoft, deit } as const satisfies Record<
-  string,
-  readonly NameTable[]
->
+const tables = {
+  timm,
+  facebook,
+  torchvision,
+  huggingface,
+  microsoft,
+  deit,
+  "convnext-submission": convnextSubmission,
+} as const satisfies Record<string, readonly NameTable[]>
 
 /** Whose names the tensors of a checkpoint have. */
 export type SchemeName = keyof typeof tables

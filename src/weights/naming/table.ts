@@ -24,12 +24,17 @@ export interface Layout {
 /** A tensor's name in timm, its name elsewhere (or those of its equal parts along axis 0), and another layout there. */
 export type Rule = readonly [timm: string, other: string | readonly string[], layout?: Layout]
 
+/** The shape of a tensor by its name in timm, or undefined if it is not there. The layout is the codebase's. */
+export type ShapeOf = (timm: string) => readonly number[] | undefined
+
 /** The names of one architecture in one codebase. Of several rules for a name the first counts. */
 export interface NameTable {
   architecture: Architecture
   rules: readonly Rule[]
   /** Patterns of weights that the codebase has and image classification does not need. */
   unused?: readonly string[]
+  /** Where names alone do not tell: whether weights of these shapes have the table's names. */
+  fits?: (shapeOf: ShapeOf) => boolean
 }
 
 /** Rules for names that are the same as in timm. */
@@ -44,14 +49,19 @@ export interface TimmName {
   layout?: Layout
 }
 
+/** Tensors by name, of which only shapes are looked at. */
+export type Shapes = Readonly<Record<string, Pick<NdArray, "shape">>>
+
 /** A table made ready to use. */
 export class Naming {
   readonly architecture: Architecture
   readonly #rules: readonly { timm: Pattern; others: readonly Pattern[]; layout?: Layout }[]
   readonly #unused: readonly Pattern[]
+  readonly #fits: (shapeOf: ShapeOf) => boolean
 
-  constructor({ architecture, rules, unused = [] }: NameTable) {
+  constructor({ architecture, rules, unused = [], fits = () => true }: NameTable) {
     this.architecture = architecture
+    this.#fits = fits
     this.#rules = rules.map(([timm, other, layout]) => ({
       timm: new Pattern(timm),
       others: [other].flat().map((name) => new Pattern(name)),
@@ -80,6 +90,16 @@ export class Naming {
       if (names?.length === others.length) return { names, layout }
     }
     return undefined
+  }
+
+  /** Whether weights by the codebase's names can be of this table, as far as shapes tell. */
+  fits(tensors: Shapes): boolean {
+    return this.#fits((timm) => tensors[this.fromTimm(timm)?.names[0] ?? timm]?.shape)
+  }
+
+  /** Whether weights by timm's names can be of this table, as far as shapes tell. */
+  fitsTimm(tensors: Shapes): boolean {
+    return this.#fits((timm) => tensors[timm]?.shape)
   }
 
   /** Whether the tensor is one that is not needed. */

@@ -22,6 +22,25 @@ export const convnext: Architecture = {
   classifiers: ["head.fc"],
 }
 
+/** Not in timm: its names for ConvNeXt, and more for the layers that the networks before it on the roadmap have. */
+export const roadmap: Architecture = {
+  name: "network of the roadmap",
+  families: ["roadmap"],
+  names: [
+    "stem.{i}.*",
+    "stages.{s}.downsample.{i}.*",
+    "stages.{s}.blocks.{b}.gamma",
+    "stages.{s}.blocks.{b}.conv_dw.*",
+    "stages.{s}.blocks.{b}.norm.*",
+    "stages.{s}.blocks.{b}.mlp.fc{j}.*",
+    "stages.{s}.blocks.{b}.mlp.norm{j}.*",
+    "stages.{s}.blocks.{b}.shortcut.{i}.*",
+    "head.norm.*",
+    "head.fc.*",
+  ],
+  classifiers: ["head.fc"],
+}
+
 /** Not in timm: its names for the blocks of ConvNeXt, and those of a plain transformer around them. */
 export const isotropicConvNeXt: Architecture = {
   name: "isotropic ConvNeXt",
@@ -114,7 +133,7 @@ const regnet: Architecture = {
   classifiers: ["head.fc"],
 }
 
-const architectures = [convnext, isotropicConvNeXt, resnet, swin, vit, efficientnet, regnet]
+const architectures = [convnext, isotropicConvNeXt, roadmap, resnet, swin, vit, efficientnet, regnet]
 
 export const timm: readonly NameTable[] = architectures.map((architecture) => ({
   architecture,

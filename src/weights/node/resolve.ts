@@ -9,12 +9,12 @@ import {
   type PretrainedWeights,
   suggestPretrained,
 } from "../../models/pretrained/index.ts"
-import { imagenetClasses } from "../../models/pretrained/node/classes.ts"
 import { UsageError } from "../../tensor/errors.ts"
 import type { DownloadProgress } from "../hub/node/download.ts"
 import { repositoryConfig, repositoryWeights } from "../hub/node/repository-weights.ts"
 import { parseRepository, type Repository, repositoryLabel } from "../hub/repository.ts"
 import { loadTensors } from "./files.ts"
+import { imagenetClasses } from "./imagenet-classes.ts"
 
 /** Weights, and what is known about them. */
 export interface ResolvedWeights {

@@ -52,17 +52,18 @@ export async function download(
   const partial = await claimPartial(blob)
   let isSound = true
   try {
-    const handle = await open(partial, "a+").catch((cause) => {
+    const failed = (cause: NodeJS.ErrnoException) => {
       throw cannotWrite(file, cause)
-    })
+    }
+    const handle = await open(partial, "a+").catch(failed)
     try {
       isSound = await complete({ file, info, settings, handle, received: 0, hash: undefined, onProgress })
       if (!isSound) throw wrongHash(file, info, settings)
-      await handle.sync()
+      await handle.sync().catch(failed) // some file systems say only now that they are full
     } finally {
       await handle.close()
     }
-    await retryWhileHeld(() => rename(partial, blob))
+    await retryWhileHeld(() => rename(partial, blob)).catch(failed)
   } catch (error) {
     // The first error is the one to tell.
     await (isSound ? releasePartial(partial, blob) : rm(partial, { force: true })).catch(() => {})
@@ -70,7 +71,7 @@ export async function download(
   }
 }
 
-/** Fetches what is missing. Returns whether the whole has the hash that it should have. */
+/** Fetches what is missing, and all again if that does not fit what was there. Returns whether the whole has the hash that it should have. */
 async function complete(transfer: Transfer): Promise<boolean> {
   await readExisting(transfer)
   const isResumed = transfer.received > 0
@@ -109,10 +110,9 @@ async function fetchRest(transfer: Transfer): Promise<void> {
       await fetchOnce(transfer)
     } catch (error) {
       const isPassing = error instanceof HubError && error.failure === "unreachable"
-      if (!isPassing) throw error
-      failures = transfer.received - before >= worthwhile ? 0 : failures + 1
-      const wait = retryWaits[failures - 1] ?? (failures === 0 ? 0 : undefined)
-      if (wait === undefined) throw error
+      if (transfer.received - before >= worthwhile) failures = 0
+      const wait = retryWaits[failures++]
+      if (!isPassing || wait === undefined) throw error
       await sleep(wait)
     }
   }

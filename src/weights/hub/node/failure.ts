@@ -41,38 +41,57 @@ export function noAnswer(file: HubFile, { endpoint }: HubSettings, cause: unknow
   return cannotDownload(file, "unreachable", reason, cause)
 }
 
+/** What a refusal is about. */
+interface Refused {
+  /** The repository's page. */
+  page: string
+  revision: string
+  /** What to do about the account. */
+  account: string
+}
+
+interface Refusal {
+  failure: HubFailure
+  reason(refused: Refused): string
+}
+
+const hidden: Refusal = {
+  failure: "no-repository",
+  // The hub says the same of what does not exist and of what may not be seen.
+  reason: ({ page, account }) => `there is no repository ${page}, or it is private: ${account}`,
+}
+
+/** By the hub's own header, X-Error-Code. */
+const refusalsByCode: Readonly<Record<string, Refusal>> = {
+  EntryNotFound: { failure: "no-file", reason: () => "the repository has no such file" },
+  RevisionNotFound: { failure: "refused", reason: ({ revision }) => `there is no revision ${revision}` },
+  GatedRepo: {
+    failure: "refused",
+    reason: ({ page, account }) => `access has to be asked for on ${page}; then ${account}`,
+  },
+  RepoNotFound: hidden,
+}
+
+const refusalsByStatus: Readonly<Record<number, Refusal>> = {
+  401: hidden,
+  403: { failure: "refused", reason: ({ page, account }) => `access to ${page} is forbidden: ${account}` },
+  404: { failure: "no-file", reason: ({ page }) => `there is no such file on ${page}` },
+}
+
 /** The error for an answer that is not the file. */
-export function refusal(file: HubFile, response: Response, settings: HubSettings): HubError {
-  const { status } = response
-  const code = response.headers.get("x-error-code") ?? ""
+export function refusal(file: HubFile, { status, headers }: Response, { endpoint, token }: HubSettings): HubError {
   const { name, revision } = file.repository
-  const { endpoint, token } = settings
+  const known = refusalsByCode[headers.get("x-error-code") ?? ""] ?? refusalsByStatus[status]
+  if (known === undefined) {
+    const isPassing = status === 408 || status === 429 || status >= 500
+    const reason = `${endpoint} answered with status ${status}${isPassing ? "; try again later" : ""}`
+    return cannotDownload(file, isPassing ? "unreachable" : "refused", reason)
+  }
   const account = token
     ? "the token in use has no access to it"
     : "set HF_TOKEN to a token of an account that has access"
-  const page = `${endpoint}/${name}`
-  if (code === "EntryNotFound") return cannotDownload(file, "no-file", "the repository has no such file")
-  if (code === "RevisionNotFound") return cannotDownload(file, "refused", `there is no revision ${revision}`)
-  if (code === "GatedRepo") {
-    return cannotDownload(file, "refused", `access has to be asked for on ${page}; then ${account} (${status})`)
-  }
-  if (code === "RepoNotFound" || status === 401) {
-    // The hub says the same of what does not exist and of what may not be seen.
-    return cannotDownload(
-      file,
-      "no-repository",
-      `there is no repository ${page}, or it is private: ${account} (${status})`,
-    )
-  }
-  if (status === 403) return cannotDownload(file, "refused", `access to ${page} is forbidden: ${account} (403)`)
-  if (status === 404) return cannotDownload(file, "no-file", `there is no such file on ${page} (404)`)
-  const isPassing = status === 408 || status === 429 || status >= 500
-  const advice = isPassing ? "; try again later" : ""
-  return cannotDownload(
-    file,
-    isPassing ? "unreachable" : "refused",
-    `${endpoint} answered with status ${status}${advice}`,
-  )
+  const reason = known.reason({ page: `${endpoint}/${name}`, revision, account })
+  return cannotDownload(file, known.failure, `${reason} (${status})`)
 }
 
 /** What `fetch` says hides the reason in its cause. */

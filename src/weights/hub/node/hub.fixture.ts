@@ -16,6 +16,8 @@ export interface Faults {
   ignoreRange?: boolean
   /** Waits so long before each 64 KiB, in milliseconds. */
   slow?: number
+  /** Knows no HEAD. */
+  noHead?: boolean
   /** Status of the next answers of the hub itself. */
   statuses?: number[]
 }
@@ -86,20 +88,30 @@ export const gitId = (bytes: Uint8Array): string =>
 
 function answerHub(hub: FakeHub, storage: string, request: IncomingMessage, response: ServerResponse): void {
   note(hub, "hub", request)
-  const status = hub.faults.statuses?.shift()
-  if (status !== undefined) return refuse(response, status)
+  const status = hub.faults.noHead && request.method === "HEAD" ? 404 : hub.faults.statuses?.shift()
+  if (status !== undefined) refuse(response, status)
+  else answerFile(hub, storage, request, response)
+}
+
+function answerFile(hub: FakeHub, storage: string, request: IncomingMessage, response: ServerResponse): void {
   const match = /^\/(.+?)\/resolve\/([^/]+)\/(.+)$/.exec(request.url!)
   const [name, revision, path] = match!.slice(1).map(decodeURIComponent) as [string, string, string]
   const repository = hub.repositories[name]
-  if (!repository) return refuse(response, 401, "RepoNotFound") // as the hub does, whether it is private or not there
-  if (repository.token !== undefined && request.headers.authorization !== `Bearer ${repository.token}`) {
-    return repository.gated ? refuse(response, 401, "GatedRepo") : refuse(response, 401, "RepoNotFound")
+  const bytes = repository?.files[path]
+  const mayRead = repository?.token === undefined || request.headers.authorization === `Bearer ${repository.token}`
+  if (!repository || !mayRead) {
+    // A private repository is told like one that is not there, a gated one is not.
+    refuse(response, 401, repository?.gated ? "GatedRepo" : "RepoNotFound")
+    return
   }
   if (!["main", commit, ...(repository.revisions ?? [])].includes(revision)) {
-    return refuse(response, 404, "RevisionNotFound")
+    refuse(response, 404, "RevisionNotFound")
+    return
   }
-  const bytes = repository.files[path]
-  if (!bytes) return refuse(response, 404, "EntryNotFound")
+  if (!bytes) {
+    refuse(response, 404, "EntryNotFound")
+    return
+  }
   response.setHeader("x-repo-commit", commit)
   if (bytes.length < largeFile) {
     response.writeHead(200, { etag: `"${gitId(bytes)}"`, "content-length": bytes.length }).end(bytes)
@@ -141,7 +153,7 @@ async function answerStorage(hub: FakeHub, request: IncomingMessage, response: S
 }
 
 /** Bytes that are like no others. */
-export function randomBytes(size: number, seed = 1): Uint8Array {
+export function randomBytes(size: number, seed = 1): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size)
   let state = seed
   for (let i = 0; i < size; i++) {

@@ -39,6 +39,7 @@ export async function* follow(
     const location = response.headers.get("location")
     if (!isRedirect(response) || location === null) return
     await response.body?.cancel()
+    if (!URL.canParse(location, url)) throw noAnswer(file, settings, new Error(`a redirect to ${location}`))
     url = new URL(location, url)
   }
   throw noAnswer(file, settings, new Error("too many redirects"))

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { imagenetClasses } from "./classes.ts"
+import { imagenetClasses } from "./imagenet-classes.ts"
 
 test.each([
   ["1k", 1000],

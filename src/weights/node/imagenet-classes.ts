@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises"
 import { promisify } from "node:util"
 import { gunzip } from "node:zlib"
-import type { ImageNetSubset } from "../index.ts"
+import type { ImageNetSubset } from "../../models/pretrained/index.ts"
 
 /** A class of ImageNet. */
 export interface ImageNetClass {
@@ -31,6 +31,6 @@ export async function imagenetClasses(subset: ImageNetSubset): Promise<ImageNetC
 }
 
 async function readTable(): Promise<string> {
-  const path = new URL("../../../../assets/imagenet/classes.tsv.gz", import.meta.url)
+  const path = new URL("../../../assets/imagenet/classes.tsv.gz", import.meta.url)
   return (await promisify(gunzip)(await readFile(path))).toString("utf8")
 }

@@ -1,0 +1,52 @@
+/** Feature pyramids: a model without its head, for detection and segmentation. timm's `features_only`. */
+
+import { UsageError } from "../tensor/errors.ts"
+import type { NdArray } from "../tensor/ndarray.ts"
+import type { FeatureInfo } from "./family.ts"
+import type { Model } from "./model.ts"
+
+/** Levels finer than this are left out unless they are asked for: detection and segmentation start here. */
+const FINEST_STRIDE = 4
+
+export class FeatureExtractor {
+  /** The model whose levels these are. */
+  readonly model: Model
+  readonly #indices: readonly number[]
+
+  /**
+   * @param indices which of the model's levels, counted from the finest; negative ones from the end. Default: all of
+   *   stride 4 and more
+   * Throws a UsageError for a level that the model does not have.
+   */
+  constructor(model: Model, indices?: readonly number[]) {
+    const levels = model.featureInfo
+    this.model = model
+    this.#indices = (indices ?? coarseLevels(levels)).map((index) => {
+      const level = index < 0 ? index + levels.length : index
+      if (!Number.isInteger(level) || level < 0 || level >= levels.length) {
+        throw new UsageError(`${model.name} has levels 0 to ${levels.length - 1}, got ${index}`)
+      }
+      return level
+    })
+  }
+
+  /** Channels, stride and module of each level. */
+  get featureInfo(): readonly FeatureInfo[] {
+    return this.#indices.map((index) => this.model.featureInfo[index]!)
+  }
+
+  /** images [N, H, W, C] float32, normalised; one map [N, h, w, channels] for each entry of `featureInfo`. */
+  async forward(images: NdArray): Promise<NdArray[]> {
+    const levels = await this.model.forwardPyramid(images)
+    return this.#indices.map((index) => levels[index]!)
+  }
+
+  /** Frees what the device holds. */
+  dispose(): Promise<void> {
+    return this.model.dispose()
+  }
+}
+
+function coarseLevels(levels: readonly FeatureInfo[]): number[] {
+  return [...levels.keys()].filter((level) => levels[level]!.stride >= FINEST_STRIDE)
+}
