@@ -35,9 +35,9 @@ export { evalTransform } from "./data/transform.ts"
 export { defineModel, type ModelDefinition, type OwnNetwork } from "./models/custom.ts"
 export type { BaseConfig, FeatureInfo, ImageModel, Preprocessing } from "./models/family.ts"
 export { type LoadOptions, type LoadReport, loadCheckpoint } from "./models/load.ts"
-export { type LoadResult, listModels, type Model, type ModelInfo } from "./models/model.ts"
+export { type LoadResult, listModels, type Model, type ModelInfo, modelSummary } from "./models/model.ts"
 export type { StateDict } from "./models/network.ts"
-export type { LayerSummary } from "./nn/summary.ts"
+export type { ActivationBytes, LayerSummary, ModelSummary } from "./nn/summary.ts"
 export {
   type AdamWOptions,
   type CosineOptions,

@@ -60,9 +60,9 @@ export { resize } from "./data/resample.ts"
 export { evalTransform } from "./data/transform.ts"
 export { defineModel, type ModelDefinition, type OwnNetwork } from "./models/custom.ts"
 export type { BaseConfig, FeatureInfo, ImageModel, Preprocessing } from "./models/family.ts"
-export { type LoadResult, listModels, type Model, type ModelInfo } from "./models/model.ts"
+export { type LoadResult, listModels, type Model, type ModelInfo, modelSummary } from "./models/model.ts"
 export type { StateDict } from "./models/network.ts"
-export type { LayerSummary } from "./nn/summary.ts"
+export type { ActivationBytes, LayerSummary, ModelSummary } from "./nn/summary.ts"
 export {
   type AdamWOptions,
   type CosineOptions,

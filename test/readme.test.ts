@@ -1,7 +1,7 @@
-/** Every code block of the README does what it says: commands run, programs compile and run, in the order of the text. */
+/** Every code block of the README and of docs/ does what it says: commands run, programs compile and run, in their order. */
 
 import { execFile } from "node:child_process"
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
@@ -16,12 +16,18 @@ const folder = sharedFolder()
 interface Block {
   language: string
   code: string
-  /** Line of the README that it begins at. */
+  /** The document, relative to the root. */
+  file: string
+  /** Line of the document that it begins at. */
   line: number
 }
 
-const readme = readFileSync(join(root, "README.md"), "utf8")
-const blocks = readBlocks(readme)
+const docs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".md"))
+  .map((file) => `docs/${file}`)
+  .sort()
+const documents = ["README.md", ...docs]
+const blocks = documents.flatMap(readBlocks)
 
 /** Commands that are not run here: `.ci/run` and package.test.ts run them, or what they consist of. */
 const runElsewhere = ["npm ci && npm start", "npm ci && npm test", "npm install --ignore-scripts convnext"]
@@ -31,10 +37,13 @@ const runners: Record<string, (block: Block) => Promise<void>> = {
   bash: runCommands,
   ts: runProgram,
   yaml: writeConfig,
+  // Drawings.
+  text: async () => {},
 }
 
 /** Fenced blocks: ```language, lines, ```. Throws an Error for a fence that is not closed. */
-function readBlocks(markdown: string): Block[] {
+function readBlocks(file: string): Block[] {
+  const markdown = readFileSync(join(root, file), "utf8")
   const found: Block[] = []
   let open: Block | undefined
   for (const [i, line] of markdown.split("\n").entries()) {
@@ -43,9 +52,9 @@ function readBlocks(markdown: string): Block[] {
       continue
     }
     if (open) found.push(open)
-    open = open ? undefined : { language: line.trim().slice(3), code: "", line: i + 1 }
+    open = open ? undefined : { language: line.trim().slice(3), code: "", file, line: i + 1 }
   }
-  if (open) throw new Error(`README.md: the block at line ${open.line} is not closed`)
+  if (open) throw new Error(`${file}: the block at line ${open.line} is not closed`)
   return found
 }
 
@@ -77,9 +86,9 @@ async function run(program: string, args: readonly string[]): Promise<void> {
   expect(stdout + stderr, `${args.join(" ")} prints something`).not.toBe("")
 }
 
-const sourceFile = ({ line }: Block) => join(folder, `line-${line}.ts`)
+const sourceFile = ({ file, line }: Block) => join(folder, `${file.replaceAll("/", "-")}-${line}.ts`)
 
-/** A project in which the package is installed, with the images that the README speaks of. */
+/** A project in which the package is installed, with the images that the documents speak of. */
 beforeAll(async () => {
   writeFile(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }))
   for (const [path, target] of Object.entries({
@@ -115,7 +124,7 @@ test("the README opens with the two commands, and the package's", () => {
   expect(commands).toEqual(runElsewhere)
 })
 
-test("the programs of the README have no type errors", () => {
+test("the programs have no type errors", () => {
   const programs = blocks.filter(({ language }) => language === "ts")
   expect(programs.length).toBeGreaterThan(3)
   for (const block of programs) writeFileSync(sourceFile(block), block.code)
@@ -123,21 +132,29 @@ test("the programs of the README have no type errors", () => {
   expect(typeErrors(programs.map(sourceFile), node)).toEqual([])
 })
 
-test.each(blocks)("line $line: $language", async (block) => {
+test.each(blocks)("$file, line $line: $language", async (block) => {
   const runner = runners[block.language]
-  if (!runner) throw new Error(`README.md:${block.line}: there is no way to try a block of "${block.language}"`)
+  if (!runner) throw new Error(`${block.file}:${block.line}: there is no way to try a block of "${block.language}"`)
   await runner(block)
+})
+
+test("the model of one's own takes less than 60 lines, from what anyone can import", () => {
+  const [example] = readBlocks("docs/your-own-model.md")
+  expect(example!.code.trim().split("\n").length).toBeLessThan(60)
+  const imported = [...example!.code.matchAll(/from "(.+)"/g)].map(([, name]) => name)
+  expect(new Set(imported)).toEqual(new Set(["convnext", "convnext/nn"]))
 })
 
 test("the table of commands lists those that --help lists", async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [join(root, "bin/convnext.js"), "--help"])
   const commands = [...stdout.matchAll(/^ {2}(\w+) {2,}[A-Z]/gm)].map(([, name]) => name)
+  const readme = readFileSync(join(root, "README.md"), "utf8")
   const described = [...readme.matchAll(/^\| `convnext (\w+)/gm)].map(([, name]) => name)
   expect(commands).toContain("train")
   expect(described).toEqual(commands)
 })
 
-test.each(["README.md", "CONTRIBUTING.md", "docs/architecture.md"])("files that %s names are there", (name) => {
+test.each([...documents, "CONTRIBUTING.md"])("files that %s names are there", (name) => {
   const text = readFileSync(join(root, name), "utf8")
   const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, path]) => join(dirname(name), path!))
   const paths = [...text.matchAll(/`((?:src|test|bin|docs|bench|assets)\/[\w./-]+)`/g)].map(([, path]) => path!)
@@ -146,7 +163,7 @@ test.each(["README.md", "CONTRIBUTING.md", "docs/architecture.md"])("files that 
 })
 
 test("the operator that CONTRIBUTING.md shows is that of the sources", () => {
-  const [shown] = readBlocks(readFileSync(join(root, "CONTRIBUTING.md"), "utf8"))
+  const [shown] = readBlocks("CONTRIBUTING.md")
   const source = readFileSync(join(root, "src/tensor/ops/activation.ts"), "utf8")
   for (const part of shown!.code.trim().split("\n\n")) expect(source).toContain(part)
 })

@@ -5,6 +5,7 @@ import { lowerDepthwise } from "./lower/blocked.ts"
 import { lowerFilterGradients } from "./lower/filter-gradient.ts"
 import { lowerPatches } from "./lower/patches.ts"
 import { lowerPointwise } from "./lower/pointwise.ts"
+import { lowerForWebGpu } from "./lower/webgpu.ts"
 import { type EncodedModel, type EncodeOptions, encodeOnnx } from "./onnx/encode.ts"
 import { mergeCommonSubexpressions } from "./passes/common-subexpressions.ts"
 import { decompose } from "./passes/decompose.ts"
@@ -14,6 +15,8 @@ import { simplify } from "./passes/simplify.ts"
 
 /** What passes know of the device and the graph. */
 export interface Target {
+  /** Name of the device, as `--device` takes it. Default: a graph that any device can be given. */
+  device?: string
   /** Channels in a block of the device's blocked convolutions; 0 where it has none. Default 0. */
   block?: number
   /** Largest values of symbolic dimensions, where they are known. */
@@ -31,20 +34,24 @@ export const trainingPasses = {
   geluScales: foldGeluScales,
 } satisfies Record<string, Pass>
 
-/** Passes over the whole graph, in order. Only `decompose` is needed: the others make a graph faster. */
+/** Passes over the whole graph, in order. */
 export const passes = {
   depthwise: (graph, { block = 0, maxima }) => (block > 0 ? lowerDepthwise(graph, block, maxima) : graph),
   filterGradients: lowerFilterGradients,
+  webgpu: (graph, { device }) => (device === "webgpu" ? lowerForWebGpu(graph) : graph),
   decompose,
   constants: foldConstants,
   simplify,
   commonSubexpressions: mergeCommonSubexpressions,
 } satisfies Record<string, Pass>
 
+/** Passes without which a graph does not run, or not right; the others make it faster. */
+const needed: ReadonlySet<string> = new Set<keyof typeof passes>(["webgpu", "decompose"])
+
 export type PassName = keyof typeof trainingPasses | keyof typeof passes
 
 export interface PassOptions {
-  /** Passes that are left out: all of them (`false`), or some by name. Default: none is. */
+  /** Passes that are left out, unless they are needed: all (`false`), or some by name. Default: none is. */
   optimize?: boolean | Partial<Record<PassName, boolean>>
 }
 
@@ -56,8 +63,8 @@ export function prepareForTraining(graph: Graph, { optimize }: PassOptions = {})
 }
 
 /** Lowers a graph and encodes it. */
-export function compile(graph: Graph, { block, maxima, optimize, ...options }: CompileOptions): EncodedModel {
-  return encodeOnnx(lower(graph, { block, maxima, optimize }), options)
+export function compile(graph: Graph, { device, block, maxima, optimize, ...options }: CompileOptions): EncodedModel {
+  return encodeOnnx(lower(graph, { device, block, maxima, optimize }), options)
 }
 
 /** The graph as it is encoded. */
@@ -72,7 +79,7 @@ function run(
   optimize: PassOptions["optimize"] = true,
 ): Graph {
   const chosen = Object.entries(table).filter(([name]) => {
-    if (name === "decompose") return true
+    if (needed.has(name)) return true
     return typeof optimize === "boolean" ? optimize : (optimize[name as PassName] ?? true)
   })
   return chosen.reduce((result, [, pass]) => pass(result, target), graph)

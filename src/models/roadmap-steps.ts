@@ -4,7 +4,7 @@
  * the last step is the released ConvNeXt.
  */
 
-import { suggestion } from "../tensor/errors.ts"
+import { suggestion, UsageError } from "../tensor/errors.ts"
 import { check } from "./family.ts"
 
 /** The two roads: from ResNet-50 to ConvNeXt-T, and from ResNet-200 to ConvNeXt-B. */
@@ -142,8 +142,10 @@ export function checkChanges(given: unknown): asserts given is readonly RoadmapC
   check(Array.isArray(given), `steps must be a list of the roadmap's steps, got ${JSON.stringify(given)}`)
   const steps = given as RoadmapChange[]
   for (const [i, step] of steps.entries()) {
-    const hint = suggestion(String(step), roadmapChanges) || `; there are ${roadmapChanges.join(", ")}`
-    check(roadmapChanges.includes(step), `the roadmap has no step ${step}${hint}`)
+    if (!roadmapChanges.includes(step)) {
+      const hint = suggestion(String(step), roadmapChanges) || `; there are ${roadmapChanges.join(", ")}`
+      throw new UsageError(`the roadmap has no step ${step}${hint}`)
+    }
     check(steps.indexOf(step) === i, `the step ${step} is given twice`)
     const rival = alternatives
       .find((group) => group.includes(step))

@@ -63,6 +63,14 @@ describe("bindModule", () => {
   })
 })
 
+test("a network is bound once: again gives the same, and its parts cannot be bound by themselves", () => {
+  const root = new Root()
+  const bound = bindModule(root)
+  expect(bindModule(root)).toBe(bound)
+  expect([...bound.modules.keys()]).toEqual(["", "blocks.0", "blocks.1", "head_fc"])
+  expect(() => bindModule(root.blocks[0]!)).toThrow("layer_scale is a part of another network already: its blocks.0.")
+})
+
 /** A batch norm and a linear layer, as a unit of recomputation. */
 class NormBlock extends Block {
   readonly bn = new BatchNorm2d(3)

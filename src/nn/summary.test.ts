@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
-import { createModel } from "../index.ts"
+import { createModel, modelSummary } from "../index.ts"
 import { UsageError } from "../tensor/errors.ts"
-import { add, gelu, mean, mul, relu } from "../tensor/ops/index.ts"
+import { add, gelu, mul, relu, reshape } from "../tensor/ops/index.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import type { Context } from "./context.ts"
 import { ones } from "./initializers.ts"
@@ -33,7 +33,7 @@ class Net extends Module {
   readonly conv = new Conv2d(3, 4, { kernelSize: 2, stride: 2, bias: false })
   readonly block: Residual
   readonly unused = new Linear(2, 2)
-  readonly head = new Linear(4, 10)
+  readonly head = new Linear(24, 10)
 
   constructor(rate = 0) {
     super()
@@ -41,7 +41,8 @@ class Net extends Module {
   }
 
   forward(x: Tensor, context: Context): Tensor {
-    return this.head.forward(mean(this.block.forward(this.conv.forward(x), context), [1, 2]))
+    const features = this.block.forward(this.conv.forward(x), context)
+    return this.head.forward(reshape(features, [features.dim(0), -1]))
   }
 }
 
@@ -76,20 +77,20 @@ describe("a network of one's own", () => {
       "block.fc2": 36,
       block: 4,
       "(root)": 0,
-      head: 50,
+      head: 250,
       unused: 6,
     })
-    expect(described.parameters).toBe(184)
+    expect(described.parameters).toBe(384)
     expect(column("macs")).toEqual({
       conv: 6 * 48,
       "block.fc1": 6 * 32,
       "block.fc2": 6 * 32,
       block: 0,
       "(root)": 0,
-      head: 40,
+      head: 240,
       unused: 0,
     })
-    expect(described.macs).toBe(6 * (48 + 64) + 40)
+    expect(described.macs).toBe(6 * (48 + 64) + 240)
   })
 
   test("forward bytes are what each layer hands on: 4 for each element", () => {
@@ -100,38 +101,40 @@ describe("a network of one's own", () => {
       // gelu, which fc2 reads, and the sum, which the network reads.
       block: 4 * 48 + 4 * 24,
       "block.fc2": 4 * 24,
-      "(root)": 4 * 4,
+      "(root)": 4 * 24,
       head: 4 * 10,
       unused: 0,
     })
-    expect(described.activationBytes.forward).toBe(4 * (24 + 48 + 48 + 24 + 24 + 4 + 10))
+    expect(described.activationBytes.forward).toBe(4 * (24 + 48 + 48 + 24 + 24 + 24 + 10))
   })
 
   test("training keeps what the backward pass reads, and less of it where more is computed again", () => {
     const { none, cheap, block } = described.activationBytes.training
     expect(none).toBeGreaterThan(cheap)
     expect(cheap).toBeGreaterThan(block)
-    // What goes into the block, the pooled features and the logits. The image is an input, not an activation.
-    expect(block).toBe(4 * (24 + 4 + 10))
+    // The patches that the convolution reads, what goes into the block and comes out of it, and the logits.
+    expect(block).toBe(4 * (72 + 24 + 24 + 10))
+    // And what fc1 gives. The scales become a part of fc2's weight, so that nothing reads what fc2 itself gives.
+    expect(cheap).toBe(block + 4 * 48)
+    // And what gelu gives.
+    expect(none).toBe(cheap + 4 * 48)
     for (const mode of ["none", "cheap", "block"] as const) {
       const sum = described.layers.reduce((bytes, { activationBytes }) => bytes + activationBytes.training[mode], 0)
       expect(sum).toBe(described.activationBytes.training[mode])
     }
-    expect(rows.conv!.activationBytes.training).toEqual({ none: 96, cheap: 96, block: 96 })
+    expect(rows["block.fc1"]!.activationBytes.training).toEqual({ none: 4 * 48, cheap: 4 * 48, block: 0 })
+    expect(rows.head!.activationBytes.training).toEqual({ none: 40, cheap: 40, block: 40 })
   })
 
-  test("bytes grow with a batch that is given, and nothing else does", () => {
-    const many = summary(new Net(), [5, 6, 4, 3])
-    expect(many.activationBytes.forward).toBe(5 * described.activationBytes.forward)
-    expect(many.activationBytes.training.none).toBe(5 * described.activationBytes.training.none)
-    expect(many.macs).toBe(5 * described.macs)
-    expect(many.parameters).toBe(described.parameters)
-    expect(byName(many).head!.outputShape).toEqual([5, 10])
+  test("everything is for one sample, whatever batch is given", () => {
+    expect(summary(new Net(), [5, 6, 4, 3])).toEqual(described)
+    expect(summary(new Net(), ["B", 6, 4, 3])).toMatchObject({ inputShape: ["B", 6, 4, 3], macs: described.macs })
   })
 
   test("under stochastic depth it tells what is kept if nothing is dropped", () => {
-    const { none } = summary(new Net(0.5), [2, 6, 4, 3]).activationBytes.training
-    expect(none).toBeGreaterThanOrEqual(2 * described.activationBytes.training.none)
+    const { none } = summary(new Net(0.5), ["N", 6, 4, 3]).activationBytes.training
+    // The samples that are kept are copied out of the batch.
+    expect(none).toBe(described.activationBytes.training.none + 4 * 24)
   })
 
   test("batch normalisation of single values needs no batch to be given", () => {
@@ -154,12 +157,12 @@ describe("a network of one's own", () => {
     const net = new Net()
     summary(net, ["N", 6, 4, 3])
     expect(() => summary(net.block, ["N", 4])).toThrow("part of another network already")
-    expect(summary(net, ["N", 2, 2, 3]).macs).toBe(48 + 64 + 40)
+    expect(summary(net, ["N", 6, 4, 3])).toEqual(described)
   })
 })
 
 describe("a model", () => {
-  test("convnext_tiny's sums are the paper's, in less than 300 ms", async () => {
+  test("is described for its own images, or for others", async () => {
     const model = await createModel("convnext_mini", { inputSize: 64 })
     expect(summary(model)).toMatchObject({
       inputShape: ["N", 64, 64, 3],
@@ -167,15 +170,32 @@ describe("a model", () => {
       macs: model.macs(64),
       layers: model.summary(),
     })
-    expect(summary(model, [2, 32, 32, 3]).macs).toBe(2 * model.macs(32))
+    expect(summary(model, [1, 32, 32, 3]).macs).toBe(model.macs(32))
+  })
+
+  test("convnext_tiny has the paper's sums, and recomputation keeps what it says", () => {
+    const { parameters, macs, layers, activationBytes } = modelSummary("convnext_tiny")
+    expect([parameters, macs]).toEqual([28_589_128, 4_455_531_264])
+    expect(layers.find(({ name }) => name === "stages.2.blocks.8.mlp.fc1")).toMatchObject({
+      type: "Linear",
+      outputShape: ["N", 14, 14, 1536],
+      parameters: 384 * 1536 + 1536,
+      macs: 14 * 14 * 384 * 1536,
+      activationBytes: { forward: 4 * 14 * 14 * 1536 },
+    })
+    const { none, cheap, block } = activationBytes.training
+    expect(cheap).toBeLessThan(0.7 * none)
+    expect(block).toBeLessThan(0.2 * none)
   })
 })
 
 test("the table has a line for each layer and the sums, its columns aligned", () => {
   const lines = printSummary(summary(new Add(), ["N", 4])).split("\n")
   expect(lines).toEqual([
-    "layer   type    output   parameters  MACs  output bytes  kept: none  kept: cheap  kept: block",
-    "fc      Linear  [N, 300]       1,500  1,200         1,200",
+    "layer   type    output    parameters   MACs  output bytes  kept: none  kept: cheap  kept: block",
+    "fc      Linear  [N, 300]       1,500  1,200         1,200           0            0            0",
+    "(root)  Add     [N, 300]           0      0         1,200       1,200        1,200        1,200",
+    "total                          1,500  1,200         2,400       1,200        1,200        1,200",
   ])
 })
 

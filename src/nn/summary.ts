@@ -13,7 +13,7 @@ import { topologicalOrder } from "../tensor/graph.ts"
 import { bytesPerElement, sizeOf } from "../tensor/ndarray.ts"
 import { mean, square } from "../tensor/ops/index.ts"
 import { input, type Node, type Tensor } from "../tensor/tensor.ts"
-import { evaluation, keptSymbol, TrainingContext } from "./context.ts"
+import { evaluation, TrainingContext } from "./context.ts"
 import { type BoundModule, bindModule, Module } from "./module.ts"
 
 /** Memory of activations, in bytes. */
@@ -39,8 +39,9 @@ export interface LayerSummary {
   activationBytes: ActivationBytes
 }
 
-/** What {@link summary} gives. Multiply-accumulates and bytes are those of the input's shape, symbols counting as 1. */
+/** What {@link summary} gives. Multiply-accumulates and bytes are those of one sample, such as an image. */
 export interface ModelSummary {
+  /** The first dimension is the batch, a symbol. */
   inputShape: Dim[]
   /** In the order in which an image meets them. */
   layers: LayerSummary[]
@@ -61,8 +62,8 @@ const recomputeModes: readonly Recompute[] = ["none", "cheap", "block"]
 /**
  * Describes a model, or a network of one's own, layer by layer. For training it takes the loss to read the output.
  * @param model a `Model`, or the root of a network: its parameters get their names by this, as by {@link bindModule}
- * @param inputShape `[N, H, W, C]`, or whatever the network takes. Default: that of the model's images, with the symbol N
- * as the batch. A `Module` has none and needs it
+ * @param inputShape `[N, H, W, C]`, or whatever the network takes with the batch first, whose size makes no difference.
+ * Default: that of the model's images. A `Module` has none and needs it
  * @example
  * console.log(printSummary(summary(await createModel("convnext_tiny"))))
  *
@@ -70,7 +71,8 @@ const recomputeModes: readonly Recompute[] = ["none", "cheap", "block"]
  */
 export function summary(model: Module | NetworkOfImages, inputShape?: Shape): ModelSummary {
   const root = model instanceof Module ? model : model.network.root
-  const shape = inputShape ?? imageShape(model)
+  // A single sample is no batch for batch normalisation: how many there are is left open.
+  const shape = openBatch(inputShape ?? imageShape(model))
   const bound = bindModule(root)
   const rows = new Rows(bound)
   addForward(rows, root, bound, shape)
@@ -78,7 +80,7 @@ export function summary(model: Module | NetworkOfImages, inputShape?: Shape): Mo
   const layers = rows.all()
   const total = (value: (row: LayerSummary) => number) => layers.reduce((sum, row) => sum + value(row), 0)
   return {
-    inputShape: [...shape],
+    inputShape: shape,
     layers,
     parameters: total(({ parameters }) => parameters),
     macs: total(({ macs }) => macs),
@@ -97,6 +99,10 @@ function imageShape(model: Module | NetworkOfImages): Shape {
   }
   const { inputSize, channels } = model.dataConfig
   return ["N", inputSize, inputSize, channels]
+}
+
+function openBatch([batch, ...sample]: Shape): Dim[] {
+  return [typeof batch === "string" ? batch : "N", ...sample]
 }
 
 /** The table under construction. */
@@ -158,21 +164,17 @@ function addForward(rows: Rows, root: Module, { parameters }: BoundModule, shape
   }
 }
 
-/** What training keeps of each layer, with nothing dropped at random. */
+/** What training keeps of each layer if nothing is dropped at random. The loss's own intermediate values are not counted. */
 function addTraining(rows: Rows, root: Module, { parameters, blocks }: BoundModule, shape: Shape): void {
-  // A single sample is no batch for batch normalisation: how many there are is left open.
-  const [count = 1, ...sample] = shape
-  const batch = typeof count === "number" ? "N" : count
-  const context = new TrainingContext(batch)
-  const { y } = prepareForTraining({ y: root.forward(input("input", [batch, ...sample]), context) })
+  const context = new TrainingContext(shape[0]!)
+  const { y } = prepareForTraining({ y: root.forward(input("input", shape), context) })
+  const own = new Set(topologicalOrder([y!]))
   const loss = mean(square(y!))
-  const symbols = symbolValues(shape)
-  if (typeof count === "number") symbols.N = count
-  for (const { name } of context.dropPaths) symbols[keptSymbol(name)] = typeof count === "number" ? count : 1
   const wrt = [...parameters.values()]
   for (const mode of recomputeModes) {
-    const kept = keptActivations(gradients(loss, wrt, { recompute: mode, blocks }), loss, wrt)
-    for (const { scope, bytes } of kept) rows.at(scope).activationBytes.training[mode] += bytes(symbols)
+    for (const { tensor, scope } of keptActivations(gradients(loss, wrt, { recompute: mode, blocks }), loss, wrt)) {
+      if (own.has(tensor.node)) rows.at(scope).activationBytes.training[mode] += bytesOf(tensor)
+    }
   }
 }
 
@@ -180,14 +182,11 @@ function perMode(value: (mode: Recompute) => number): Record<Recompute, number> 
   return { none: value("none"), cheap: value("cheap"), block: value("block") }
 }
 
-/** Every symbol of a shape stands for 1. */
-function symbolValues(shape: Shape): Record<string, number> {
-  const symbols = shape.map(symbolOf).filter((symbol) => symbol !== undefined)
-  return Object.fromEntries(symbols.map((symbol) => [symbol, 1]))
-}
-
+/** Size for one sample: the batch, and how many of it stochastic depth keeps, count as 1. */
 function bytesOf({ shape, dtype }: Tensor): number {
-  return sizeOf(bindShape(shape, symbolValues(shape))) * bytesPerElement(dtype)
+  const symbols = shape.map(symbolOf).filter((symbol) => symbol !== undefined)
+  const ones = Object.fromEntries(symbols.map((symbol) => [symbol, 1]))
+  return sizeOf(bindShape(shape, ones)) * bytesPerElement(dtype)
 }
 
 /** Multiply-accumulates of one node: convolutions and matrix products, as in the paper's tables. */

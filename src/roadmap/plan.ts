@@ -10,7 +10,7 @@ interface Memory {
   activationBytes: number
 }
 
-/** A regime's steps, and what they are measured against. */
+/** A regime's steps, and what they are measured against: full networks, which a scaled plan has none of. */
 export interface RoadmapPlan {
   regime: Regime
   /** Side of the images, in pixels. */
@@ -36,7 +36,7 @@ export function planRoadmap(regime: Regime, { scale = 1 }: { scale?: number } = 
     imageSize: PLAN_IMAGE_SIZE,
     scale,
     steps: roadmapSteps(regime, { scale }).map(scale === 1 ? withMemory : scaled),
-    references: roadmapReferences(regime).map(withMemory),
+    references: scale === 1 ? roadmapReferences(regime).map(withMemory) : [],
   }
 }
 

@@ -3,6 +3,7 @@
  * ConvNet for the 2020s" (arXiv 2201.03545): section 2, tables 10 (ResNet-50) and 11 (ResNet-200).
  */
 
+import { counts } from "../models/counts.ts"
 import { Network } from "../models/network.ts"
 import { describeModel } from "../models/registry.ts"
 import {
@@ -232,7 +233,10 @@ export function roadmapSteps(regime: Regime, { scale = 1 }: { scale?: number } =
 /** The networks that a regime is measured against. Throws a UsageError for another regime than 50 and 200. */
 export function roadmapReferences(regime: Regime): RoadmapNetwork[] {
   checkRegime(regime)
-  return references[regime].map(([title, model, paper]) => ({ regime, title, model, ...costsOf(model), paper }))
+  return references[regime].map(([title, model, paper]) => {
+    const [parameters, macs] = counts[model]!
+    return { regime, title, model, parameters, macs, paper }
+  })
 }
 
 function checkRegime(regime: Regime): void {
@@ -240,7 +244,7 @@ function checkRegime(regime: Regime): void {
     throw new UsageError(`the roadmap has the regimes ${regimes.join(" and ")}, got ${regime}`)
 }
 
-function costsOf(model: string, config?: Record<string, unknown>): { parameters: number; macs: number } {
+function costsOf(model: string, config: Record<string, unknown>): { parameters: number; macs: number } {
   const network = new Network(describeModel(model, config))
   return { parameters: network.parameterCount, macs: network.macs(PLAN_IMAGE_SIZE, PLAN_IMAGE_SIZE) }
 }

@@ -26,6 +26,8 @@ export interface OrtDevice extends Pick<Backend, "device" | "reason" | "block"> 
   memory: "cpu" | "gpu-buffer"
   /** True if outputs that are given are filled in place; otherwise results are copied into them. */
   fillsOutputs: boolean
+  /** Frees what earlier runs with given outputs left behind. Default: nothing is done. */
+  collectGarbage?: () => void
   /** Runs a piece of work that uses the engine, after what it must not meet. Default: at once. */
   enqueue?: <T>(work: () => Promise<T>) => Promise<T>
 }
@@ -77,6 +79,7 @@ class OrtSession implements Session {
   }
 
   async run(feeds: Readonly<Record<string, Value>>, outputs: Readonly<Record<string, NdArray>> = {}) {
+    if (isLarge(outputs)) this.#device.collectGarbage?.()
     const results = await this.#run(feeds, this.#device.fillsOutputs ? outputs : {})
     const values: Record<string, NdArray> = {}
     for (const name of this.#session.outputNames) values[name] = this.#deliver(results[name]!, outputs[name])
@@ -124,6 +127,13 @@ class OrtSession implements Session {
     const { dtype, data, shape } = value
     return new this.#device.ort.Tensor(dtype as "float32", data as Float32Array, shape)
   }
+}
+
+/** Outputs whose copies are worth a collection. */
+const LARGE_BYTES = 16 << 20
+
+function isLarge(outputs: Readonly<Record<string, NdArray>>): boolean {
+  return Object.values(outputs).reduce((bytes, { data }) => bytes + data.byteLength, 0) >= LARGE_BYTES
 }
 
 /** A tensor of ORT as a {@link DeviceTensor}; on a device without a memory of its own it lies in that of the host. */

@@ -36,6 +36,7 @@ export class Program {
       name,
       initializers: constants,
       externalFrom: EXTERNAL_FROM,
+      device: backend.device,
       block: backend.block,
       maxima,
       optimize,

@@ -22,7 +22,11 @@ const suites: { files: string[]; least: number }[] = [
   { files: ["src/tensor/ops"], least: 300 },
   { files: ["src/runtime", "src/optim/graph.test.ts", "src/train/resident.test.ts"], least: 40 },
   { files: ["test/devices.test.ts", "test/memory.test.ts"], least: 4 },
+  { files: ["test/full/device-models.test.ts"], least: 7 },
 ]
+
+/** The tests of this folder are run too, and a renderer that computes on the CPU takes its time. */
+const options = ["--config=vitest.full.config.ts", `--testTimeout=${20 * 60_000}`]
 
 test.runIf(environment).each(suites)(
   "on WebGPU, all tests of $files pass",
@@ -31,7 +35,7 @@ test.runIf(environment).each(suites)(
     rmSync(report, { force: true })
     const { stdout, stderr } = spawnSync(
       process.execPath,
-      [vitest, "run", ...files, "--reporter=json", `--outputFile=${report}`],
+      [vitest, "run", ...files, ...options, "--reporter=json", `--outputFile=${report}`],
       { cwd: root, encoding: "utf8", env: { ...process.env, ...environment, CONVNEXT_TEST_DEVICES: "webgpu" } },
     )
     const { numPassedTests, numFailedTests, testResults } = readReport(report, `${stdout}${stderr}`)

@@ -2,6 +2,7 @@
 
 import { z } from "zod"
 import type { ModelInfo } from "../../models/model.ts"
+import { printSummary } from "../../nn/summary.ts"
 import { suggestion, UsageError } from "../../tensor/errors.ts"
 import { defineCommand } from "../command.ts"
 import { loadLibrary } from "../library.ts"
@@ -20,20 +21,33 @@ export default defineCommand({
   examples: [
     ["convnext models", "All models"],
     ["convnext models 'convnext*'", "One family; the quotes keep the shell from reading the star"],
+    ["convnext models convnext_tiny", "Its layers: shapes, parameters, MACs, bytes of activations"],
     ["convnext models model.onnx", "Operators, layers, parameters and MACs of an ONNX file, whatever wrote it"],
     ["convnext models --json", "For a program"],
   ],
   async run({ filter }) {
     if (filter !== undefined && isOnnxFile(filter)) return onnxSummary(filter)
-    const { listModels } = await loadLibrary()
+    const { listModels, modelSummary } = await loadLibrary()
     const models = listModels(filter)
     if (filter !== undefined && models.length === 0) {
       const names = listModels().map(({ name }) => name)
       throw new UsageError(`no model matches ${filter}${suggestion(filter, names) || "; convnext models lists all"}`)
     }
-    return { json: models, text: () => modelTable(models) }
+    const named = models.find(({ name }) => name === filter)
+    if (!named) return { json: models, text: () => modelTable(models) }
+    const summary = modelSummary(named.name)
+    return {
+      json: [{ ...named, summary }],
+      text: () => [modelTable([named]), "", printSummary(summary), "", ...legend].join("\n"),
+    }
   },
 })
+
+/** What the columns of the layers mean. */
+const legend = [
+  "Bytes are those of one image in float32: what a layer hands on, and what training keeps of it for the backward pass",
+  "with --recompute none, cheap and block. Weights, gradients and the optimizer's state come on top.",
+]
 
 /** One line for each model. */
 function modelTable(models: readonly ModelInfo[]): string {

@@ -53,11 +53,8 @@ async function timeNetworks(plan: RoadmapPlan, { threads, note }: TimingOptions)
   await loadLibrary()
   const { measureModel } = await import("../../roadmap/measure.ts")
   const timings: Record<string, Timing> = {}
-  const networks = [
-    ...plan.steps.map(({ model }) => ({ model, config: { scale: plan.scale } })),
-    ...plan.references.map(({ model }) => ({ model, config: {} })),
-  ]
-  for (const { model, config } of networks) {
+  const config = plan.scale === 1 ? {} : { scale: plan.scale }
+  for (const { model } of [...plan.steps, ...plan.references]) {
     note(`timing ${model}`)
     timings[model] = await measureModel(model, { imageSize: plan.imageSize, config, threads })
   }

@@ -79,7 +79,7 @@ function tapInputs(
 }
 
 /** x with `before` zeros put before an axis, and cut or filled up at its end to `size`. */
-function cover(x: Tensor, axis: number, before: number, size: number): Tensor {
+export function cover(x: Tensor, axis: number, before: number, size: number): Tensor {
   const missing = size - before - (x.dim(axis) as number)
   return missing >= 0 ? pad(x, axis, before, missing) : slice(pad(x, axis, before, 0), axis, 0, size)
 }

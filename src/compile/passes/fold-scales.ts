@@ -9,7 +9,7 @@ import { geluOp, scaledGeluOp } from "../../tensor/ops/activation.ts"
 import { arithmetic } from "../../tensor/ops/elementwise.ts"
 import { mul, reshape } from "../../tensor/ops/index.ts"
 import { linear, linearOp } from "../../tensor/ops/matmul.ts"
-import { applies, constant, scalarValue, type Tensor } from "../../tensor/tensor.ts"
+import { applies, constant, scalarValue, type Tensor, withScope } from "../../tensor/tensor.ts"
 
 /** linear(x, W, b) c -> linear(x, W c, b c), for a c with one factor for each output (layer scale) or for all. */
 export function foldOutputScales(graph: Graph): Graph {
@@ -25,10 +25,13 @@ export function foldOutputScales(graph: Graph): Graph {
   })
 }
 
-function scaleOutput(product: Tensor, factor: Tensor): Tensor {
-  const [x, weight, bias] = product.node.inputs
-  const column = factor.rank === 1 ? reshape(factor, [factor.shape[0]!, 1]) : factor
-  return linear(x!, mul(weight!, column), bias && mul(bias, factor))
+/** The scaled layer stays where the layer was, not where the factor came from. */
+function scaleOutput({ node }: Tensor, factor: Tensor): Tensor {
+  const [x, weight, bias] = node.inputs
+  return withScope(node.scope, () => {
+    const column = factor.rank === 1 ? reshape(factor, [factor.shape[0]!, 1]) : factor
+    return linear(x!, mul(weight!, column), bias && mul(bias, factor))
+  })
 }
 
 /**
@@ -44,7 +47,8 @@ export function foldGeluScales(graph: Graph): Graph {
     const originalHidden = node.inputs[0]!
     if (uses.get(originalHidden) !== 1 || uses.get(originalHidden.node.inputs[0]!) !== 1) return undefined
     const u = scaleOutput(hidden.node.inputs[0]!, constant(Math.SQRT1_2))
-    return linear(scaledGeluOp([u], {}), mul(weight, Math.SQRT1_2), bias)
+    const activated = withScope(hidden.node.scope, () => scaledGeluOp([u], {}))
+    return linear(activated, mul(weight, Math.SQRT1_2), bias)
   })
 }
 

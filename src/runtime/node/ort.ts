@@ -8,6 +8,7 @@ import { createOrtBackend } from "../ort.ts"
 import { probeBlock, probeSum } from "../probe.ts"
 import { createWasmBackend } from "../web/ort.ts"
 import { autoOrder, type NodeDevice, type NodeDeviceName, nodeDevices } from "./devices.ts"
+import { collectShortLived } from "./garbage.ts"
 import { inspectMachine, type Machine } from "./machine.ts"
 
 type NodeOrt = typeof import("onnxruntime-node")
@@ -85,6 +86,7 @@ async function createNative({ ort, machine }: Engine, device: NodeDeviceName, re
     sessionOptions: (options) => sessionOptions(device, options),
     memory: entry.memory ?? "cpu",
     fillsOutputs: true,
+    collectGarbage: collectShortLived,
   })
   if (device === "cpu") return { ...backend, block: await probeBlock(backend.createSession) }
   try {

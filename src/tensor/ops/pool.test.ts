@@ -59,7 +59,7 @@ describe("maxPool2d", () => {
       await check(x, (a) => maxPool2d(a, options))
     })
     await fc.assert(property, { numRuns: 25, seed: 20 })
-  }, 30_000)
+  })
 
   test("does so for the stem of a ResNet, for one pixel, and where windows outnumber pixels", async () => {
     await check([1, 9, 8, 5], (x) => maxPool2d(x, { kernelSize: 3, stride: 2, padding: 1 }))
@@ -104,7 +104,7 @@ describe("avgPool2d", () => {
       await check(x, (a) => avgPool2d(a, options))
     })
     await fc.assert(property, { numRuns: 25, seed: 21 })
-  }, 30_000)
+  })
 
   test("counts the padding, or does not", () => {
     const options: AvgPool2dOptions = { kernelSize: 2, padding: 1 }

@@ -42,14 +42,14 @@ function windowsOver(x: Tensor, { kernelSize, stride = kernelSize, padding = 0, 
   return [along(0), along(1)] as const
 }
 
-interface MaxPool {
+export interface MaxPool {
   kernel: readonly [number, number]
   strides: readonly [number, number]
   /** Top, left, bottom, right. What is there is never the largest. */
   pads: readonly [number, number, number, number]
 }
 
-const maxPool2dOp: Op<MaxPool> = defineOp<MaxPool>({
+export const maxPool2dOp: Op<MaxPool> = defineOp<MaxPool>({
   name: "maxPool2d",
   shape: ([x], { kernel, strides, pads }) => {
     const side = (axis: 0 | 1) =>
@@ -70,7 +70,7 @@ const maxPool2dOp: Op<MaxPool> = defineOp<MaxPool>({
  * Gradient of maximum pooling: dy goes to the first of the largest elements of each window, as in PyTorch. Inputs: x, dy.
  * The positions are computed again here, so that inference needs none; ONNX counts them in [N, C, H, W] order.
  */
-const maxPool2dGradientOp: Op<MaxPool> = defineOp<MaxPool>({
+export const maxPool2dGradientOp: Op<MaxPool> = defineOp<MaxPool>({
   name: "maxPool2dGradient",
   shape: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
   onnx: (builder, [x, dy], { kernel, strides, pads }, node) => {

@@ -9,7 +9,7 @@ import { div, exp, mul, square, sub } from "./elementwise.ts"
 import { broadcastStrides, forEachIndex } from "./reference.ts"
 import { broadcastTo, reshape } from "./shape.ts"
 
-interface Axes {
+export interface Axes {
   /** Sorted, in 0 .. rank - 1. */
   axes: readonly number[]
   keepDims: boolean
@@ -111,7 +111,7 @@ function defineExtremum(name: string, onnx: string, start: number, pick: (a: num
 const maxOp = defineExtremum("max", "ReduceMax", Number.NEGATIVE_INFINITY, Math.max)
 const minOp = defineExtremum("min", "ReduceMin", Number.POSITIVE_INFINITY, Math.min)
 
-const logSumExpOp: Op<Axes> = defineOp<Axes>({
+export const logSumExpOp: Op<Axes> = defineOp<Axes>({
   name: "logSumExp",
   shape,
   gradient: ([x], [y], [dy], { axes }) => {

@@ -36,7 +36,7 @@ describe("interpolate", () => {
       }),
       { numRuns: 25, seed: 24 },
     )
-  }, 30_000)
+  })
 
   test("takes the nearest pixel as PyTorch rounds it", () => {
     const ramp = [0, 1, 2, 3, 4]

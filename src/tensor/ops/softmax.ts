@@ -6,7 +6,7 @@ import { mul, sub } from "./elementwise.ts"
 import { sum } from "./reduce.ts"
 import { forEachInLane, forEachLane } from "./reference.ts"
 
-interface Along {
+export interface Along {
   /** In 0 .. rank - 1. */
   axis: number
 }
@@ -44,7 +44,7 @@ const softmaxOp: Op<Along> = defineOp<Along>({
   },
 })
 
-const logSoftmaxOp: Op<Along> = defineOp<Along>({
+export const logSoftmaxOp: Op<Along> = defineOp<Along>({
   name: "logSoftmax",
   shape,
   gradient: ([x], _, [dy], along) => [sub(dy!, mul(softmaxOp([x!], along), total(dy!, along)))],

@@ -8,11 +8,11 @@ import { convnext, resnet, swin, vit } from "./timm.ts"
 
 const attention = "encoder.layers.encoder_layer_{b}.self_attention"
 
-/** The two layers of a ViT's MLP have had other names: the first ones are those of the published files. */
+/** The third rule is of files from before version 2 of torchvision's `MLPBlock`, among them published ones. */
 const mlp: Rule[] = [
-  ["blocks.{b}.mlp.fc{j}.*", "encoder.layers.encoder_layer_{b}.mlp.linear_{j}.*"],
   ["blocks.{b}.mlp.fc1.*", "encoder.layers.encoder_layer_{b}.mlp.0.*"],
   ["blocks.{b}.mlp.fc2.*", "encoder.layers.encoder_layer_{b}.mlp.3.*"],
+  ["blocks.{b}.mlp.fc{j}.*", "encoder.layers.encoder_layer_{b}.mlp.linear_{j}.*"],
 ]
 
 export const torchvision: readonly NameTable[] = [

@@ -118,6 +118,14 @@ test.each(written)(
   },
 )
 
+test.each(["swin", "vit"])("torchvision's %s has the names and shapes that convertStateDict gives", async (name) => {
+  const expected = Object.entries<number[]>(readJson("torchvision-names.json")[name])
+  const parameters = expected.filter(([key]) => !key.endsWith("relative_position_index"))
+  const converted = convertStateDict((await create(name)).weights, { to: "torchvision" })
+  const shapes = Object.entries(converted).map(([key, { shape }]): [string, number[]] => [key, shape])
+  expect(Object.fromEntries(shapes)).toEqual(Object.fromEntries(parameters))
+})
+
 test("weights for 7 classes give a model of 5 everything but its classifier", async () => {
   const model = await create("convnext-small")
   const fresh = model.stateDict()

@@ -5,6 +5,7 @@ import "../../../src/index.ts"
 import { createModel, type Model } from "../../../src/models/model.ts"
 import type { StateDict } from "../../../src/models/network.ts"
 import { roadmapSteps } from "../../../src/roadmap/steps.ts"
+import { zeros } from "../../../src/tensor/ndarray.ts"
 import { convertStateDict } from "../../../src/weights/naming/convert.ts"
 import { readGolden } from "../../support/golden.ts"
 import { hashImages, hashParameter, hashWeights } from "../../support/hash-weights.ts"
@@ -62,10 +63,13 @@ test.each(cases)("$step computes the authors' logits", async (golden) => {
 })
 
 test.each(cases)("the names of $step go there and back", (golden) => {
-  const weights = submitted(golden)
+  const weights = Object.fromEntries(Object.entries(golden.names).map(([name, shape]) => [name, zeros(shape)]))
   const back = convertStateDict(convertStateDict(weights, { to: "timm" }), { to: "convnext-submission" })
   expect(Object.keys(back).sort()).toEqual(Object.keys(weights).sort())
-  for (const [name, value] of Object.entries(weights)) expect(back[name], name).toEqual(value)
+  for (const [name, { shape, data }] of Object.entries(weights)) {
+    expect(back[name]!.shape, name).toEqual(shape)
+    expect(back[name]!.data, name).toBe(data)
+  }
 })
 
 test("the last step is the released ConvNeXt: the same names, shapes and logits", async () => {
