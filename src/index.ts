@@ -1,30 +1,62 @@
 /** Train, evaluate, use and export modern image models, in Node. */
 
-import { type CreateModelOptions as BaseOptions, createModel as createBaseModel, type Model } from "./models/model.ts"
+import { FeatureExtractor } from "./models/features.ts"
+import { createModel as createBaseModel, type Model } from "./models/model.ts"
 import type { StateDict } from "./models/network.ts"
 import { registerBackends } from "./runtime/backend.ts"
 import { createNodeBackend } from "./runtime/node/ort.ts"
-import { loadTensors } from "./weights/node/files.ts"
+import { type CreateFromOptions, createModelFrom } from "./weights/create.ts"
+import { type ResolveOptions, resolveWeights } from "./weights/node/resolve.ts"
 
 registerBackends(createNodeBackend)
 
-export type CreateModelOptions = Omit<BaseOptions, "weights"> & {
-  /** Weights by timm's names, or the path of a checkpoint. Default: fresh ones from `seed`. */
-  weights?: string | StateDict
+export type CreateModelOptions = CreateFromOptions &
+  ResolveOptions & {
+    /**
+     * Published weights by name ("pretrained", a tag such as "fb_in1k", "timm/convnext_tiny.fb_in1k"), the path of a
+     * checkpoint in any known naming, a repository of the hub ("organisation/name"), or values by name.
+     * Default: fresh ones from `seed`.
+     */
+    weights?: string | StateDict
+  }
+
+export interface FeatureOptions {
+  /** Make a feature pyramid: the model without its head. */
+  featuresOnly: true
+  /** Which of the model's levels. Default: those of stride 4 and more. */
+  outIndices?: readonly number[]
 }
 
 /**
  * Makes a model.
  * @param name a registered model ("convnext_tiny"), or a family ("convnext") together with `config`
  * @example
- * const model = await createModel("convnext_tiny", { numClasses: 37 })
+ * const model = await createModel("convnext_tiny", { weights: "pretrained", numClasses: 37 })
  * const logits = await model.forward({ shape: [1, 224, 224, 3], dtype: "float32", data: pixels })
  *
- * Throws a UsageError for an unknown name or an option that does not fit, an InputError for weights that do not fit.
+ * const backbone = await createModel("swin_tiny_patch4_window7_224", { featuresOnly: true })
+ * const [c2, c3, c4, c5] = await backbone.forward(images)
+ *
+ * Throws a UsageError for an unknown name or an option that does not fit, an InputError for weights that do not fit or
+ * cannot be had.
  */
-export async function createModel(name: string, options: CreateModelOptions = {}): Promise<Model> {
-  const { weights, ...rest } = options
-  return createBaseModel(name, { ...rest, weights: typeof weights === "string" ? await loadTensors(weights) : weights })
+export async function createModel(name: string, options: CreateModelOptions & FeatureOptions): Promise<FeatureExtractor>
+export async function createModel(name: string, options?: CreateModelOptions): Promise<Model>
+export async function createModel(
+  name: string,
+  { featuresOnly, outIndices, ...options }: CreateModelOptions & Partial<FeatureOptions> = {},
+): Promise<Model | FeatureExtractor> {
+  const model = await createWithWeights(name, options)
+  return featuresOnly ? new FeatureExtractor(model, outIndices) : model
+}
+
+async function createWithWeights(name: string, options: CreateModelOptions): Promise<Model> {
+  const { weights, onProgress, ...rest } = options
+  if (weights === undefined) return createBaseModel(name, rest)
+  if (typeof weights === "string") {
+    return createModelFrom(name, rest, { ...(await resolveWeights(weights, name, { onProgress })), owned: true })
+  }
+  return createModelFrom(name, rest, { tensors: weights, source: "the weights", owned: false })
 }
 
 export type { DataConfig } from "./data/config.ts"
@@ -34,9 +66,10 @@ export { resize } from "./data/resample.ts"
 export { evalTransform } from "./data/transform.ts"
 export { defineModel, type ModelDefinition, type OwnNetwork } from "./models/custom.ts"
 export type { BaseConfig, FeatureInfo, ImageModel, Preprocessing } from "./models/family.ts"
-export { type LoadOptions, type LoadReport, loadCheckpoint } from "./models/load.ts"
+export type { FeatureExtractor } from "./models/features.ts"
 export { type LoadResult, listModels, type Model, type ModelInfo, modelSummary } from "./models/model.ts"
 export type { StateDict } from "./models/network.ts"
+export { type PretrainedWeights, pretrainedFor as publishedWeights } from "./models/pretrained/index.ts"
 export type { ActivationBytes, LayerSummary, ModelSummary } from "./nn/summary.ts"
 export {
   type AdamWOptions,
@@ -85,7 +118,9 @@ export {
   type TrainerOptions,
   type TrainingBatch,
 } from "./train/trainer.ts"
+export { type LoadOptions, type LoadReport, loadCheckpoint } from "./weights/load.ts"
 export { convertStateDict } from "./weights/naming/convert.ts"
 export { type Recognised, recognise } from "./weights/naming/recognise.ts"
 export type { SchemeName } from "./weights/naming/schemes.ts"
 export { loadTensors, saveSafetensors } from "./weights/node/files.ts"
+export { imagenetClasses } from "./weights/node/imagenet-classes.ts"

@@ -3,20 +3,21 @@
  * takes bytes here.
  */
 
-import { type CreateModelOptions as BaseOptions, createModel as createBaseModel, type Model } from "./models/model.ts"
+import { createModel as createBaseModel, type Model } from "./models/model.ts"
 import type { StateDict } from "./models/network.ts"
 import { registerBackends } from "./runtime/backend.ts"
 import { createWebBackend } from "./runtime/web/ort.ts"
 import type { NdArray } from "./tensor/ndarray.ts"
 import { wrapBytes } from "./weights/byte-source.ts"
 import { readAll } from "./weights/checkpoint.ts"
+import { type CreateFromOptions, createModelFrom } from "./weights/create.ts"
 import { openCheckpoint } from "./weights/formats.ts"
 import { unreadable } from "./weights/unreadable.ts"
 
 registerBackends(createWebBackend)
 
-export type CreateModelOptions = Omit<BaseOptions, "weights" | "device"> & {
-  /** Weights by timm's names, or the bytes of a checkpoint. Default: fresh ones from `seed`. */
+export type CreateModelOptions = Omit<CreateFromOptions, "device"> & {
+  /** Weights by name, or the bytes of a checkpoint, in any known naming. Default: fresh ones from `seed`. */
   weights?: StateDict | Uint8Array
   /** "wasm", "webgpu" or "auto". Default "auto". */
   device?: string
@@ -36,10 +37,10 @@ export type CreateModelOptions = Omit<BaseOptions, "weights" | "device"> & {
  */
 export async function createModel(name: string, options: CreateModelOptions = {}): Promise<Model> {
   const { weights, ...rest } = options
-  return createBaseModel(name, {
-    ...rest,
-    weights: weights instanceof Uint8Array ? await loadTensors(weights) : weights,
-  })
+  if (weights === undefined) return createBaseModel(name, rest)
+  const owned = weights instanceof Uint8Array
+  const tensors = owned ? await loadTensors(weights) : weights
+  return createModelFrom(name, rest, { tensors, source: "the weights", owned })
 }
 
 /**

@@ -27,7 +27,8 @@ function step(recompute: Recompute, prepare: (graph: Graph) => Graph = prepareFo
   return { loss, graph: Object.fromEntries(dx.map((d, i) => [`d ${wrt[i]!.name}`, d])) as Graph, context }
 }
 
-const { dropPaths, maxima } = step("none").context
+const { context } = step("none")
+const [maxima, dropPaths] = [context.maxima(3), context.dropPaths]
 const feeds = {
   ...Object.fromEntries([...network.parameters].map(([name, { size }]) => [name, randomArray(size, name)])),
   ...Object.assign({}, ...dropPaths.map((dropPath) => dropPathFeeds(dropPath, Float32Array.of(0, 2, 2)))),

@@ -59,7 +59,7 @@ describe("a wrong call ends with 2 and one line on stderr", () => {
     [["help", "trian"], "did you mean train?"],
     [["models", "convnxt_tiny"], "no model matches convnxt_tiny, did you mean convnext_tiny?"],
     [["predict", "convnext_tinny", "a.jpg"], "no model named convnext_tinny, did you mean convnext_tiny?"],
-    [["export", "convnext_tiny"], "convnext_tiny has no trained weights"],
+    [["export", "convnext_mini"], "convnext_mini has no published weights"],
   ])("%j", async (argv, message) => {
     const { code, stdout, stderr } = await convnext(...argv)
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" })
@@ -71,12 +71,22 @@ describe("a wrong call ends with 2 and one line on stderr", () => {
 test("models are a table, or JSON with exact numbers", async () => {
   const { code, stdout } = await convnext("models", "convnext_t*")
   expect(code).toBe(0)
-  expect(stdout).toMatch(/^model +family +parameters +MACs +input size\n/)
-  expect(stdout).toMatch(/^convnext_tiny +convnext +28\.6M +4\.46G +224$/m)
+  expect(stdout).toMatch(/^model +family +parameters +MACs +input +top-1 +licence +weights\n/)
+  expect(stdout).toMatch(/^convnext_tiny +convnext +28\.6M +4\.46G +224 +85\.2 +apache-2\.0 +in12k_ft_in1k, .* more$/m)
   const models = JSON.parse((await convnext("models", "--json")).stdout)
   expect(models).toContainEqual(
     expect.objectContaining({ name: "convnext_tiny", family: "convnext", parameters: 28_589_128, inputSize: 224 }),
   )
+})
+
+test("--sort puts models in order, and --filter is the same as the pattern", async () => {
+  const { stdout } = await convnext("models", "--filter", "resnet*", "--sort", "macs", "--json")
+  const models = JSON.parse(stdout) as { name: string; macs: number }[]
+  expect(models[0]!.name).toBe("resnet18")
+  expect(models.map(({ macs }) => macs)).toEqual(models.map(({ macs }) => macs).sort((a, b) => a - b))
+  const wrong = await convnext("models", "--sort", "size")
+  expect(wrong.code).toBe(2)
+  expect(wrong.stderr).toContain("--sort must be one of name, parameters, macs, input-size, top1")
 })
 
 test("a file that is missing ends with 1; --debug shows where the error arose", async () => {

@@ -4,6 +4,7 @@ import { stat } from "node:fs/promises"
 import { dirname } from "node:path"
 import { z } from "zod"
 import type { Model } from "../models/model.ts"
+import { describeModel } from "../models/registry.ts"
 import { runPaths } from "../run/folder.ts"
 import { InputError, suggestion, UsageError } from "../tensor/errors.ts"
 import { devices } from "../train/options.ts"
@@ -13,13 +14,14 @@ import type { Library } from "./library.ts"
 export const modelOptions = {
   model: z.string().min(1).meta({
     placeholder: "RUN",
-    description: "Folder of a run, as `convnext train` makes it, or the name of a model together with --weights",
+    description:
+      "Folder of a run, as `convnext train` makes it, or the name of a model, by default with its published weights",
   }),
-  weights: z
-    .string()
-    .min(1)
-    .optional()
-    .meta({ placeholder: "FILE", description: "Weights for a model given by name: a safetensors file" }),
+  weights: z.string().min(1).optional().meta({
+    placeholder: "WEIGHTS",
+    description:
+      "Weights for a model given by name: published ones (a tag, see `convnext models`), a file, or a repository of the Hugging Face hub; by default the first published ones",
+  }),
   checkpoint: z.enum(["best", "last"]).optional().describe("Which checkpoint of the run to use, best by default"),
   device: z.enum(devices).default("auto").describe("Where the model runs"),
   threads: z.int().min(1).max(1024).optional().describe("Threads for the model; by default one for each core"),
@@ -58,9 +60,9 @@ export async function openModel(library: Library, source: ModelSource): Promise<
     }
     return library.loadRun(model, { device, threads, checkpoint })
   }
-  const known = library.listModels().map(({ name }) => name)
-  if (!known.includes(model)) {
+  if (!isModelName(model)) {
     if (/[\\/]/.test(model)) throw new InputError(`there is no run folder ${model}; \`convnext train\` makes one`)
+    const known = library.listModels().map(({ name }) => name)
     throw new UsageError(
       `there is no run folder and no model named ${model}${suggestion(model, known) || "; see convnext models"}`,
     )
@@ -68,10 +70,20 @@ export async function openModel(library: Library, source: ModelSource): Promise<
   if (checkpoint !== undefined) {
     throw new UsageError(`--checkpoint goes with the folder of a run: ${model} is the name of a model`)
   }
-  if (weights === undefined) {
-    throw new UsageError(`${model} has no trained weights: give the folder of a run instead, or add --weights FILE`)
+  if (weights === undefined && library.publishedWeights(model).length === 0) {
+    throw new UsageError(`${model} has no published weights: give the folder of a run instead, or add --weights FILE`)
   }
-  return library.createModel(model, { device, threads, weights })
+  return library.createModel(model, { device, threads, weights: weights ?? "pretrained" })
+}
+
+/** True for registered models, those that no list shows included. */
+function isModelName(name: string): boolean {
+  try {
+    return describeModel(name) !== undefined
+  } catch (error) {
+    if (error instanceof UsageError) return false
+    throw error
+  }
 }
 
 async function isFolder(path: string): Promise<boolean> {

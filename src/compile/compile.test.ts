@@ -27,7 +27,8 @@ const network = new Network(
   }),
 )
 
-const { maxima, dropPaths } = traceStep().context
+const { context: traced } = traceStep()
+const [maxima, dropPaths] = [traced.maxima(BATCH), traced.dropPaths]
 
 function traceStep() {
   const context = new TrainingContext(BATCH)

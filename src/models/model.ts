@@ -14,6 +14,7 @@ import { input } from "../tensor/tensor.ts"
 import { counts } from "./counts.ts"
 import type { FeatureInfo, Preprocessing } from "./family.ts"
 import { Network, type StateDict } from "./network.ts"
+import { type PretrainedWeights, pretrainedFor } from "./pretrained/index.ts"
 import { describeModel, modelNames } from "./registry.ts"
 
 export interface CreateModelOptions {
@@ -39,6 +40,8 @@ export interface CreateModelOptions {
   threads?: number
   /** Names of the classes. */
   classes?: readonly string[]
+  /** Begin with zeros, for weights that are loaded next: saves the time of drawing fresh ones. Default false. */
+  blank?: boolean
   /** How images become inputs, where it differs from the model's own way. */
   preprocessing?: Partial<Preprocessing>
 }
@@ -53,8 +56,12 @@ export interface ModelInfo {
   macs: number
   /** Side of the images in pixels. */
   inputSize: number
-  /** Tags of published weights. */
+  /** Tags of published weights, the default first. */
   weights: string[]
+  /** Best published ImageNet-1k top-1 of these weights at their own sizes, in percent; undefined where none is known. */
+  top1: number | undefined
+  /** Licence of the default weights. */
+  license: string | undefined
 }
 
 /** All registered models, or those whose name matches a pattern with `*` and `?`. */
@@ -65,8 +72,23 @@ export function listModels(filter?: string): ModelInfo[] {
     .map((name) => {
       const { family, preprocessing } = describeModel(name)
       const [parameters, macs] = counts[name] ?? countModel(name)
-      return { name, family, parameters, macs, inputSize: preprocessing.inputSize, weights: [] }
+      const published = pretrainedFor(name)
+      return {
+        name,
+        family,
+        parameters,
+        macs,
+        inputSize: preprocessing.inputSize,
+        weights: published.map(({ tag }) => tag),
+        top1: bestAccuracy(published),
+        license: published[0]?.license ?? undefined,
+      }
     })
+}
+
+function bestAccuracy(published: readonly PretrainedWeights[]): number | undefined {
+  const known = published.flatMap(({ accuracy }) => Object.values(accuracy).map(([top1]) => top1))
+  return known.length > 0 ? Math.max(...known) : undefined
 }
 
 /** Counts parameters, and multiply-accumulates of one image of the registered size: what the table `counts` holds. */
@@ -108,7 +130,7 @@ export async function createModel(name: string, options: CreateModelOptions = {}
   checkCount(`inputSize of ${name}`, inputSize, minimumSize)
   const model = new Model(
     network,
-    weights ? network.empty() : network.initialize(options.seed ?? 0),
+    weights || options.blank ? network.empty() : network.initialize(options.seed ?? 0),
     await backendFor(device),
     {
       threads,
@@ -144,6 +166,13 @@ export interface LoadResult {
   unexpected: string[]
   /** In both, of different shapes: they stay as they were. */
   mismatched: string[]
+}
+
+export interface LoadStateOptions {
+  /** Every parameter must be there and nothing else. Default true. */
+  strict?: boolean
+  /** Keep the given arrays instead of copying them: whoever gives them must not use them any more. Default false. */
+  adopt?: boolean
 }
 
 interface ModelSetup {
@@ -263,7 +292,7 @@ export class Model {
    * must be there and nothing else; without, what fits is taken. The result says which that is.
    * Throws an InputError, if strict, that lists what is missing, unexpected or of another shape. Nothing is changed then.
    */
-  loadStateDict(given: Readonly<StateDict>, { strict = true }: { strict?: boolean } = {}): LoadResult {
+  loadStateDict(given: Readonly<StateDict>, { strict = true, adopt = false }: LoadStateOptions = {}): LoadResult {
     const state = this.#state
     const dict = this.network.description.adapt(given)
     const fits = (name: string) => printShape(dict[name]!.shape) === printShape(state[name]!.shape)
@@ -276,6 +305,10 @@ export class Model {
     }
     if (strict) this.#requireAll(result, dict)
     for (const name of result.loaded) {
+      if (adopt && dict[name]!.dtype === state[name]!.dtype) {
+        state[name] = dict[name]!
+        continue
+      }
       const target = state[name]!.data
       const values = numbersOf(dict[name]!)
       if (target instanceof BigInt64Array) for (let i = 0; i < target.length; i++) target[i] = BigInt(values[i]!)

@@ -63,10 +63,16 @@ export class Network {
     return Object.fromEntries([...this.state].map(([name, { size, dtype }]) => [name, zeros(size, dtype)]))
   }
 
-  /** First values of all parameters and buffers: they depend on the seed and on each one's name only. */
-  initialize(seed: number): StateDict {
+  /**
+   * First values of all parameters and buffers, or of some: they depend on the seed and on each one's name only.
+   * Throws a RangeError for a name that is not there.
+   */
+  initialize(seed: number, names: Iterable<string> = this.state.keys()): StateDict {
     const values: StateDict = {}
-    for (const [name, { size, dtype, initialize }] of this.state) {
+    for (const name of names) {
+      const entry = this.state.get(name)
+      if (!entry) throw new RangeError(`${this.description.name} has no ${name}`)
+      const { size, dtype, initialize } = entry
       const first = initialize(size, new Random(seed, "init", name))
       values[name] = dtype === "int64" ? ndarray(BigInt64Array.from(first, BigInt), size, dtype) : ndarray(first, size)
     }

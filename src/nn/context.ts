@@ -93,10 +93,9 @@ export class TrainingContext implements Context {
     this.updates.set(buffer, value)
   }
 
-  /** Largest values of the symbolic dimensions that this context made up. */
-  get maxima(): Record<string, number> {
-    const kept = this.dropPaths.flatMap(({ name, rows }) => (rows ? [[keptSymbol(name), this.#batch]] : []))
-    return typeof this.#batch === "number" ? Object.fromEntries(kept) : {}
+  /** Largest values of the symbolic dimensions that this context made up, for batches of a given size. */
+  maxima(batch: number): Record<string, number> {
+    return Object.fromEntries(this.dropPaths.flatMap(({ name, rows }) => (rows ? [[keptSymbol(name), batch]] : [])))
   }
 
   #addDropPath(rate: number, rows: boolean): string {

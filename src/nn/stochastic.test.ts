@@ -78,7 +78,7 @@ describe("residual", () => {
         for (const [name, value] of Object.entries(evaluate(byRows.graph, feeds))) {
           expectClose(name, value, expected[name]!, 1e-12)
         }
-        const { maxima } = byRows.context
+        const maxima = byRows.context.maxima(4)
         for (const block of [undefined, 0]) {
           for (const [name, value] of Object.entries(await runGraph(byRows.graph, feeds, { block, maxima }))) {
             expectClose(`${name} on the device`, value, expected[name]!, 1e-5)

@@ -8,9 +8,10 @@ import { Network, type StateDict } from "../models/network.ts"
 import { describeModel } from "../models/registry.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
 import type { Trainer } from "../train/trainer.ts"
-import { loadSafetensors, loadTensors, saveSafetensors } from "../weights/node/files.ts"
+import { loadSafetensors, saveSafetensors } from "../weights/node/files.ts"
+import { type ResolvedWeights, resolveWeights } from "../weights/node/resolve.ts"
 import { dataRecord } from "./data-record.ts"
-import { exists, openRunFolder, type RunPaths, readJson, writeJson } from "./folder.ts"
+import { exists, openRunFolder, type RunPaths, readJson, runPaths, writeJson } from "./folder.ts"
 
 /** What the metadata of a checkpoint says of its model: enough to use it with nothing else at hand. */
 const modelMetadata = z.object({
@@ -72,12 +73,17 @@ export async function loadRun(
   return rebuildModel(file, parseMetadata(file, metadata[METADATA_KEY]), tensors, { device, threads })
 }
 
-/** The tensors of a checkpoint, and the names of the classes they were trained on if a run wrote it. */
-export async function loadWeights(path: string): Promise<{ tensors: StateDict; classes?: string[] }> {
-  if (!path.endsWith(".safetensors")) return { tensors: await loadTensors(path) }
+/**
+ * Weights to start from, by what a person calls them: see {@link resolveWeights}. Of a run's checkpoint, or the folder of
+ * a run, the names of the classes are known.
+ */
+export async function loadWeights(name: string, model: string): Promise<ResolvedWeights> {
+  const path = (await exists(runPaths(name).config)) ? runPaths(name).best : name
+  if (!path.endsWith(".safetensors")) return resolveWeights(path, model)
   const { tensors, metadata } = await loadSafetensors(path)
   const description = metadata[METADATA_KEY]
-  return { tensors, classes: description === undefined ? undefined : parseMetadata(path, description).classes }
+  const classes = description === undefined ? undefined : parseMetadata(path, description).classes
+  return classes === undefined ? { tensors, source: path } : { tensors, source: path, classes }
 }
 
 async function rebuildModel(

@@ -3,9 +3,9 @@
 import type { DataSplits } from "../data/dataset.ts"
 import { openDataset, openEmbedded } from "../data/node/open.ts"
 import { createModel, type Model } from "../models/model.ts"
-import type { StateDict } from "../models/network.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
 import { checkTrainOptions, type TrainOptions } from "../train/options.ts"
+import { loadCheckpoint } from "../weights/load.ts"
 import { loadState, loadWeights, type SavedState } from "./checkpoint.ts"
 import { readRunConfig } from "./config.ts"
 import { describeChange, recordData } from "./data-record.ts"
@@ -96,7 +96,7 @@ async function createRunModel(
   onMessage?: (message: string) => void,
 ): Promise<Model> {
   const { model: name, dropPath, seed, device, threads, imageSize, weights } = settings
-  const model = await createModel(name, {
+  const options = {
     inChannels: channels,
     classes,
     inputSize: imageSize,
@@ -104,20 +104,14 @@ async function createRunModel(
     seed,
     device,
     threads,
-  })
-  if (weights !== undefined) {
-    const { tensors, classes: known } = await loadWeights(weights)
-    const others = known !== undefined && known.join("\n") !== classes.join("\n")
-    const fresh = withoutClassifier(model, tensors, others)
-    model.loadStateDict(fresh ?? tensors)
-    if (fresh) onMessage?.(`${weights} knows other classes: its classifier is left out, and a new one is trained`)
   }
+  if (weights === undefined) return createModel(name, options)
+  const found = await loadWeights(weights, name)
+  const { preprocessing, notice, source, tensors } = found
+  if (notice) onMessage?.(notice)
+  const model = await createModel(name, { ...options, preprocessing: { ...preprocessing, inputSize: imageSize } })
+  const others = found.classes !== undefined && found.classes.join("\n") !== classes.join("\n")
+  const { messages } = loadCheckpoint(model, tensors, { source, classes: others ? "fresh" : undefined, adopt: true })
+  for (const message of messages) onMessage?.(message)
   return model
-}
-
-/** The weights with the model's own classifier, where theirs is for other classes or another number of them. */
-function withoutClassifier(model: Model, tensors: StateDict, others: boolean): StateDict | undefined {
-  const own = Object.entries(model.weights).filter(([name]) => model.network.isClassifier(name))
-  const differs = own.some(([name, { shape }]) => tensors[name] && tensors[name].shape.join() !== shape.join())
-  return others || differs ? { ...tensors, ...Object.fromEntries(own) } : undefined
 }

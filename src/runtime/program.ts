@@ -1,13 +1,14 @@
 /** A graph that is ready to run on a device. */
 
 import { compile, type PassOptions, type Target } from "../compile/compile.ts"
+import type { EncodeOptions } from "../compile/onnx/encode.ts"
 import { matchShape } from "../tensor/dim.ts"
 import { type Graph, graphInputs } from "../tensor/graph.ts"
 import type { NdArray } from "../tensor/ndarray.ts"
 import type { Tensor } from "../tensor/tensor.ts"
 import type { Backend, ResidentResult, Session, Value } from "./backend.ts"
 
-export interface ProgramOptions extends Pick<Target, "maxima">, PassOptions {
+export interface ProgramOptions extends Pick<Target, "maxima">, PassOptions, Pick<EncodeOptions, "anonymousDims"> {
   name: string
   backend: Backend
   threads?: number
@@ -31,7 +32,7 @@ export class Program {
 
   /** Compiles a graph for a backend. */
   static async create(graph: Graph, options: ProgramOptions): Promise<Program> {
-    const { name, backend, threads, constants = {}, maxima, optimize, resident } = options
+    const { name, backend, threads, constants = {}, maxima, anonymousDims, optimize, resident } = options
     const model = compile(graph, {
       name,
       initializers: constants,
@@ -39,6 +40,7 @@ export class Program {
       device: backend.device,
       block: backend.block,
       maxima,
+      anonymousDims,
       optimize,
     })
     const inputs = new Map([...graphInputs(graph)].filter(([input]) => constants[input] === undefined))

@@ -34,6 +34,9 @@ export interface TypedArrays {
 
 export type TypedArray = TypedArrays[DType]
 
+/** The largest finite float32. */
+export const LARGEST_FLOAT32 = (2 - 2 ** -23) * 2 ** 127
+
 /** A dense, row-major array: `data.length` is the product of `shape`. A scalar has shape `[]`. */
 export interface NdArray<D extends DType = DType> {
   shape: number[]

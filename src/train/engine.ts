@@ -31,7 +31,7 @@ export interface EngineBatch {
   /** Names the graph: batches with the same key share it. */
   key: string
   /** Makes the graph of the key. */
-  trace(): Pick<StepGraph, "graph" | "maxima" | "buffers">
+  trace(): Pick<StepGraph, "graph" | "maxima" | "anonymousDims" | "buffers">
   feeds: Readonly<Record<string, NdArray>>
   lr: number
   /** Decay of the moving average for this update. */

@@ -132,11 +132,11 @@ export class HostEngine implements TrainingEngine {
   }
 
   /** Frozen weights become part of the compiled graph. */
-  async #compile({ graph, maxima, buffers }: ReturnType<EngineBatch["trace"]>): Promise<HostProgram> {
+  async #compile({ graph, maxima, anonymousDims, buffers }: ReturnType<EngineBatch["trace"]>): Promise<HostProgram> {
     const { name, backend, threads, weights } = this.#options
     const changing = new Set([...this.#names, ...buffers])
     const constants = Object.fromEntries(Object.entries(weights).filter(([weight]) => !changing.has(weight)))
-    const options = { name: `${name} training step`, backend, threads, constants, maxima }
+    const options = { name: `${name} training step`, backend, threads, constants, maxima, anonymousDims }
     return { program: await Program.create(graph, options), buffers }
   }
 

@@ -31,6 +31,8 @@ export interface StepGraph {
   buffers: readonly string[]
   /** Largest values of symbolic dimensions. */
   maxima: Readonly<Record<string, number>>
+  /** Compile it without names of symbolic dimensions. */
+  anonymousDims: boolean
 }
 
 export function buildStepGraph(
@@ -39,11 +41,14 @@ export function buildStepGraph(
 ): StepGraph {
   const training = new Set(trained)
   const frozen = new Set([...network.parameters].flatMap(([name, x]) => (training.has(name) ? [] : [x])))
-  const context = new TrainingContext(batch, frozen)
-  const { logits: traced } = network.trace(batch, height, width, context)
+  // Whole blocks are computed again to save memory: a symbolic batch lets ONNX Runtime free each value at once.
+  const anonymousDims = recompute === "block"
+  const rows = anonymousDims ? "N" : batch
+  const context = new TrainingContext(rows, frozen)
+  const { logits: traced } = network.trace(rows, height, width, context)
   const updates = [...context.updates].map(([buffer, value]) => [bufferName(buffer.name), value] as const)
   const { logits, ...buffers } = prepareForTraining({ logits: traced, ...Object.fromEntries(updates) })
-  const loss = crossEntropy(logits!, input("targets", [batch, network.description.config.numClasses]))
+  const loss = crossEntropy(logits!, input("targets", [rows, network.description.config.numClasses]))
   const wrt = trained.map((name) => network.parameters.get(name)!)
   const graph: Record<string, Graph[string]> = { [LOSS]: loss, ...buffers }
   gradients(loss, wrt, { recompute, blocks: network.blocks }).forEach((gradient, i) => {
@@ -54,6 +59,7 @@ export function buildStepGraph(
     dropPaths: context.dropPaths,
     dropouts: context.dropouts,
     buffers: [...context.updates.keys()].map(({ name }) => name),
-    maxima: context.maxima,
+    maxima: { ...context.maxima(batch), N: batch },
+    anonymousDims,
   }
 }

@@ -22,7 +22,7 @@ const suites: { files: string[]; least: number }[] = [
   { files: ["src/tensor/ops"], least: 300 },
   { files: ["src/runtime", "src/optim/graph.test.ts", "src/train/resident.test.ts"], least: 40 },
   { files: ["test/devices.test.ts", "test/memory.test.ts"], least: 4 },
-  { files: ["test/full/device-models.test.ts"], least: 7 },
+  { files: ["test/full/device-models.test.ts"], least: 14 },
 ]
 
 /** The tests of this folder are run too, and a renderer that computes on the CPU takes its time. */

@@ -3,16 +3,16 @@
  * what each tap of the window reads is compared with the maximum, and the first tap that is equal takes the gradient.
  */
 
-import { ndarray } from "../../tensor/ndarray.ts"
+import { LARGEST_FLOAT32, ndarray } from "../../tensor/ndarray.ts"
 import { add, broadcastTo, equal, pad, reshape, slice, stack, where } from "../../tensor/ops/index.ts"
 import { type MaxPool, maxPool2dOp } from "../../tensor/ops/pool.ts"
 import { constant, type Tensor } from "../../tensor/tensor.ts"
 import { cover } from "./filter-gradient.ts"
 
-/** The smallest finite float32. */
-const LOWEST = -(2 - 2 ** -23) * 2 ** 127
-
-/** The windows along one axis. What they reach is split by the stride: tap k of window i reads row i + k / stride of phase k % stride. */
+/**
+ * The windows along one axis. The rows that they reach are split into phases, one for each remainder of the stride: tap k
+ * of window i reads row i + floor(k / stride) of phase k % stride.
+ */
 interface Windows {
   axis: number
   size: number
@@ -57,9 +57,9 @@ function padded(x: Tensor, vertical: Windows, horizontal: Windows): Tensor {
   const [height, width] = [covered.dim(1), covered.dim(2)] as [number, number]
   const isInside = (i: number, { padding, size }: Windows) => i >= padding && i < padding + size
   const around = Float32Array.from({ length: height * width }, (_, i) =>
-    isInside(Math.floor(i / width), vertical) && isInside(i % width, horizontal) ? 0 : LOWEST,
+    isInside(Math.floor(i / width), vertical) && isInside(i % width, horizontal) ? 0 : -LARGEST_FLOAT32,
   )
-  return around.includes(Math.fround(LOWEST)) ? add(covered, constant(ndarray(around, [height, width, 1]))) : covered
+  return around.some((value) => value !== 0) ? add(covered, constant(ndarray(around, [height, width, 1]))) : covered
 }
 
 /** What each tap reads along one axis, for all windows. */

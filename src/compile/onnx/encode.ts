@@ -13,6 +13,7 @@ import {
   type NodeProtoSchema,
   TensorProto_DataLocation,
   type TensorProtoSchema,
+  type TensorShapeProto_DimensionSchema,
   type ValueInfoProtoSchema,
 } from "./onnx_pb.ts"
 
@@ -32,6 +33,12 @@ export interface EncodeOptions {
    * Put initializers of at least this many bytes outside of the model. Default: none. A model holds at most 2 GB itself.
    */
   externalFrom?: number
+  /**
+   * Leave symbolic dimensions without a name. ONNX Runtime then cannot tell that two values have the same shape, and
+   * frees each one after its last use instead of keeping its memory for the next one like it: less memory, at the price
+   * of operators that work in place. Default false.
+   */
+  anonymousDims?: boolean
   /** Key and value pairs for the model's metadata. */
   metadata?: Readonly<Record<string, string>>
 }
@@ -56,7 +63,7 @@ type AttributeInit = MessageInitShape<typeof AttributeProtoSchema>
  */
 export function encodeOnnx(
   graph: Graph,
-  { name, initializers = {}, externalFrom, metadata = {} }: EncodeOptions,
+  { name, initializers = {}, externalFrom, anonymousDims = false, metadata = {} }: EncodeOptions,
 ): EncodedModel {
   const encoder = new Encoder(externalFrom ?? Number.POSITIVE_INFINITY)
   const inputs = graphInputs(graph)
@@ -88,20 +95,21 @@ export function encodeOnnx(
       name,
       node: encoder.protoNodes,
       initializer: encoder.initializers,
-      input: fed.map(([inputName, x]) => valueInfo(inputName, x)),
-      output: Object.entries(graph).map(([outputName, x]) => valueInfo(outputName, x)),
-      valueInfo: encoder.innerValues(),
+      input: fed.map(([inputName, x]) => valueInfo(inputName, x, anonymousDims)),
+      output: Object.entries(graph).map(([outputName, x]) => valueInfo(outputName, x, anonymousDims)),
+      valueInfo: encoder.innerTypes().map(([valueName, x]) => valueInfo(valueName, x, anonymousDims)),
     },
   })
   return { model: toBinary(ModelProtoSchema, model), external: encoder.external }
 }
 
-function valueInfo(name: string, x: Tensor): MessageInitShape<typeof ValueInfoProtoSchema> {
-  const dim = x.shape.map((d) => ({
-    value: symbolOf(d)
-      ? { case: "dimParam" as const, value: String(d) }
-      : { case: "dimValue" as const, value: BigInt(d) },
-  }))
+type DimInit = NonNullable<MessageInitShape<typeof TensorShapeProto_DimensionSchema>>
+
+function valueInfo(name: string, x: Tensor, anonymous: boolean): MessageInitShape<typeof ValueInfoProtoSchema> {
+  const dim = x.shape.map((d): DimInit => {
+    if (!symbolOf(d)) return { value: { case: "dimValue", value: BigInt(d) } }
+    return anonymous ? {} : { value: { case: "dimParam", value: String(d) } }
+  })
   return {
     name,
     type: { value: { case: "tensorType", value: { elemType: dataTypes[x.dtype].code, shape: { dim } } } },
@@ -168,12 +176,12 @@ class Encoder implements OnnxBuilder {
   }
 
   /** Types of the values between nodes, as far as they are tensors of the graph: viewers show them along the edges. */
-  innerValues(): MessageInitShape<typeof ValueInfoProtoSchema>[] {
+  innerTypes(): [name: string, x: Tensor][] {
     const inner = new Set(this.protoNodes.flatMap(({ output }) => output!))
     for (const name of this.#reserved.values()) inner.delete(name)
     // Where an operator gives back its input, two tensors have one name.
     const types = new Map([...this.#names].map(([x, name]) => [name, x]))
-    return [...types].flatMap(([name, x]) => (inner.has(name) ? [valueInfo(name, x)] : []))
+    return [...types].filter(([name]) => inner.has(name))
   }
 
   node(type: string, inputs: readonly string[], attributes: OnnxAttributes = {}, domain = ""): string {

@@ -42,6 +42,7 @@ function windowsOver(x: Tensor, { kernelSize, stride = kernelSize, padding = 0, 
   return [along(0), along(1)] as const
 }
 
+/** The windows of maximum pooling: [vertical, horizontal]. */
 export interface MaxPool {
   kernel: readonly [number, number]
   strides: readonly [number, number]

@@ -9,6 +9,7 @@ import { div, exp, mul, square, sub } from "./elementwise.ts"
 import { broadcastStrides, forEachIndex } from "./reference.ts"
 import { broadcastTo, reshape } from "./shape.ts"
 
+/** What a reduction goes over. */
 export interface Axes {
   /** Sorted, in 0 .. rank - 1. */
   axes: readonly number[]

@@ -6,6 +6,7 @@ import { mul, sub } from "./elementwise.ts"
 import { sum } from "./reduce.ts"
 import { forEachInLane, forEachLane } from "./reference.ts"
 
+/** What a softmax goes along. */
 export interface Along {
   /** In 0 .. rank - 1. */
   axis: number

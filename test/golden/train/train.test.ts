@@ -235,7 +235,7 @@ describe("stochastic depth", () => {
       name: "step",
       backend: model.backend,
       threads: 1,
-      maxima: context.maxima,
+      maxima: context.maxima(batch),
     })
     const { loss: value, ...tensors } = await program.run({ ...model.weights, ...masks, ...goldenBatch(step, 0) })
     expectScalar("loss", Number(value!.data[0]), step.loss)

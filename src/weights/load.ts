@@ -3,17 +3,17 @@
  * says which model the checkpoint is of.
  */
 
+import type { LoadResult, Model } from "../models/model.ts"
+import type { StateDict } from "../models/network.ts"
 import { printShape } from "../tensor/dim.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
 import { bfloat16ToFloat32, float16ToFloat32 } from "../tensor/float16.ts"
 import { type NdArray, zeros } from "../tensor/ndarray.ts"
-import { toTimm } from "../weights/naming/convert.ts"
-import { type FoundNaming, findNaming } from "../weights/naming/recognise.ts"
-import { pickRows } from "../weights/naming/rows.ts"
-import type { SchemeName } from "../weights/naming/schemes.ts"
 import { fittingModels, isCounter } from "./match.ts"
-import type { LoadResult, Model } from "./model.ts"
-import type { StateDict } from "./network.ts"
+import { toTimm } from "./naming/convert.ts"
+import { type FoundNaming, findNaming } from "./naming/recognise.ts"
+import { pickRows } from "./naming/rows.ts"
+import type { SchemeName } from "./naming/schemes.ts"
 
 export interface LoadOptions {
   /**
@@ -27,6 +27,8 @@ export interface LoadOptions {
    * classifier is taken if it has as many classes as the model.
    */
   classes?: readonly number[] | "fresh"
+  /** Keep the given arrays instead of copying them: they must not be used any more. Default false. */
+  adopt?: boolean
   /** What messages call the weights: the name of their file. Default "the weights". */
   source?: string
 }
@@ -74,7 +76,7 @@ interface Cargo {
 export function loadCheckpoint(
   model: Model,
   given: Readonly<StateDict>,
-  { strict = true, classes, source = "the weights" }: LoadOptions = {},
+  { strict = true, classes, adopt = false, source = "the weights" }: LoadOptions = {},
 ): LoadReport {
   const cargo = readNames(model, given, source)
   fitChannels(model, cargo)
@@ -88,9 +90,21 @@ export function loadCheckpoint(
   if (misfits || result.loaded.length === 0) {
     throw new InputError(describeMisfit(model, problems, tensors, { cargo, source }))
   }
-  model.loadStateDict(tensors, { strict: false })
+  model.loadStateDict(tensors, { strict: false, adopt: adopt && !haveSharedMemory(tensors) })
   if (!strict) messages.push(...describePartial(result))
   return { ...result, scheme, dropped, ignored, checkpointClasses, messages }
+}
+
+/** True if two tensors lie in the same place: training would change both. */
+function haveSharedMemory(tensors: Readonly<StateDict>): boolean {
+  const places = Object.values(tensors).filter(({ data }) => data.length > 0)
+  const starts = new Map<ArrayBufferLike, Set<number>>()
+  return places.some(({ data }) => {
+    const known = starts.get(data.buffer) ?? new Set()
+    if (known.has(data.byteOffset)) return true
+    starts.set(data.buffer, known.add(data.byteOffset))
+    return false
+  })
 }
 
 /** Gives the tensors timm's names. Names that nobody knows stay. */

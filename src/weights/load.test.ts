@@ -1,14 +1,14 @@
 import { beforeAll, describe, expect, test } from "vitest"
 import { hashParameter, hashWeights } from "../../test/support/hash-weights.ts"
+import { createModel, type Model } from "../models/model.ts"
+import { Network, type StateDict } from "../models/network.ts"
+import { describeModel } from "../models/registry.ts"
 import { registerBackends } from "../runtime/backend.ts"
 import { createNodeBackend } from "../runtime/node/ort.ts"
 import { type NdArray, ndarray, zeros } from "../tensor/ndarray.ts"
-import { convertStateDict } from "../weights/naming/convert.ts"
 import { loadCheckpoint } from "./load.ts"
 import { fittingModels } from "./match.ts"
-import { createModel, type Model } from "./model.ts"
-import { Network, type StateDict } from "./network.ts"
-import { describeModel } from "./registry.ts"
+import { convertStateDict } from "./naming/convert.ts"
 
 beforeAll(() => registerBackends(createNodeBackend))
 

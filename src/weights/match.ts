@@ -1,8 +1,8 @@
 /** Which registered model weights belong to. */
 
+import { Network } from "../models/network.ts"
+import { describeModel, modelNames } from "../models/registry.ts"
 import type { NdArray } from "../tensor/ndarray.ts"
-import { Network } from "./network.ts"
-import { describeModel, modelNames } from "./registry.ts"
 
 type Shapes = Readonly<Record<string, Pick<NdArray, "shape">>>
 
