@@ -2,10 +2,13 @@
 
 import { availableParallelism, cpus } from "node:os"
 import type { Benchmark } from "./benchmark.ts"
+import { graph } from "./graph.ts"
 import { mainJob } from "./main-job.ts"
+import { memory } from "./memory.ts"
 import { trainingStep } from "./training-step.ts"
+import { workNotDone } from "./work-not-done.ts"
 
-const benchmarks: readonly Benchmark[] = [mainJob, trainingStep]
+const benchmarks: readonly Benchmark[] = [mainJob, trainingStep, memory, workNotDone, graph]
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((name) => !benchmarks.some((benchmark) => benchmark.name === name))

@@ -40,6 +40,11 @@ export async function run(program: string, args: readonly string[], options: { c
   return Buffer.concat(output).toString()
 }
 
+/** Runs a worker of this folder with options, and gives what it printed. */
+export async function runJson<T>(worker: string, options: object): Promise<T> {
+  return JSON.parse(await run(process.execPath, [worker, JSON.stringify(options)]))
+}
+
 /** Runs `work` while another process keeps one core busy. */
 export async function withBusyCore<T>(work: () => Promise<T>): Promise<T> {
   const busy = spawn(process.execPath, ["-e", "for (;;) Math.sqrt(2)"], { stdio: "ignore" })
@@ -56,3 +61,6 @@ export function formatSpread({ min, median, max }: Spread, unit = "ms"): string 
   const number = (value: number) => value.toLocaleString("en-US", { maximumFractionDigits: digits })
   return `${number(median)} ${unit} (${number(min)} to ${number(max)})`
 }
+
+/** `1.23 GB` */
+export const formatGigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`

@@ -1,36 +1,65 @@
-/** Times training steps in a process of its own, so that memory is its own too. Prints JSON. */
+/** Times training steps in a process of its own, so that memory is its own too. Takes and prints JSON. */
 
 import { createModel, createTrainer } from "convnext"
-import { spreadOf } from "./measure.ts"
+import { type Spread, spreadOf } from "./measure.ts"
 
-const [name = "convnext_tiny", batch = "8", size = "224", runs = "8", threads] = process.argv.slice(2)
-const [n, side] = [Number(batch), Number(size)]
+export interface StepOptions {
+  model: string
+  batch: number
+  /** Side of the images in pixels. */
+  size: number
+  /** Default 0. */
+  dropPathRate?: number
+  /** Default "none". */
+  recompute?: "none" | "cheap" | "block"
+  /** Default none. */
+  freeze?: "backbone"
+  /** Keep a moving average. Default true. */
+  ema?: boolean
+  /** Steps that count. Default 8. */
+  runs?: number
+}
+
+export interface StepTimes {
+  /** Milliseconds from nothing to the first step done. */
+  firstStep: number
+  step: Spread
+  peakBytes: number
+  /** Multiply-accumulates of the forward pass of a batch. */
+  macs: number
+}
+
+const options = JSON.parse(process.argv[2]!) as StepOptions
+const { batch, size, dropPathRate, recompute, freeze, ema = true, runs = 8 } = options
 const started = performance.now()
-const model = await createModel(name, { inputSize: side, threads: threads ? Number(threads) : undefined })
+const model = await createModel(options.model, { inputSize: size, dropPathRate })
 const trainer = await createTrainer(model, {
   optimizer: { name: "adamw", lr: 1e-4, weightDecay: 0.05 },
   clipGradNorm: 1,
-  ema: { decay: 0.999 },
+  ema: ema ? { decay: 0.999 } : undefined,
+  recompute,
+  freeze,
 })
 const { inChannels, numClasses } = model.config
-const pixels = Float32Array.from({ length: n * side * side * inChannels }, (_, i) => Math.sin(i))
-const images = { shape: [n, side, side, inChannels], dtype: "float32" as const, data: pixels }
-const targets = { shape: [n], dtype: "int32" as const, data: Int32Array.from({ length: n }, (_, i) => i % numClasses) }
+const pixels = Float32Array.from({ length: batch * size * size * inChannels }, (_, i) => Math.sin(i))
+const images = { shape: [batch, size, size, inChannels], dtype: "float32" as const, data: pixels }
+const classes = Int32Array.from({ length: batch }, (_, i) => i % numClasses)
+const targets = { shape: [batch], dtype: "int32" as const, data: classes }
 
 await trainer.step({ images, targets })
 const firstStep = performance.now() - started
 await trainer.step({ images, targets })
 await trainer.step({ images, targets })
 const times: number[] = []
-for (let run = 0; run < Number(runs); run++) {
+for (let run = 0; run < runs; run++) {
   const start = performance.now()
   await trainer.step({ images, targets })
   times.push(performance.now() - start)
 }
-const result = {
+const result: StepTimes = {
   firstStep,
   step: spreadOf(times),
   peakBytes: process.resourceUsage().maxRSS * 1024,
-  macs: model.macs() * n,
+  macs: model.macs() * batch,
 }
 console.log(JSON.stringify(result))

@@ -1,17 +1,11 @@
 /** A training step with optimizer, clipping and average, on an idle machine and with one core taken by another process. */
 
 import type { Benchmark, Row } from "./benchmark.ts"
-import { formatSpread, run, type Spread, withBusyCore } from "./measure.ts"
+import { formatGigabytes, formatSpread, runJson, withBusyCore } from "./measure.ts"
 import { stepWorker } from "./paths.ts"
+import type { StepOptions, StepTimes } from "./step-worker.ts"
 
-interface StepTimes {
-  firstStep: number
-  step: Spread
-  peakBytes: number
-  macs: number
-}
-
-const cases = [
+const cases: StepOptions[] = [
   { model: "convnext_tiny", batch: 8, size: 224 },
   { model: "convnext_mini", batch: 64, size: 32 },
 ]
@@ -21,19 +15,18 @@ export const trainingStep: Benchmark = {
   title: "A training step, fp32",
   async run() {
     const rows: Row[] = []
-    for (const { model, batch, size } of cases) {
-      const measure = async (): Promise<StepTimes> =>
-        JSON.parse(await run(process.execPath, [stepWorker, model, String(batch), String(size)]))
+    for (const options of cases) {
+      const measure = () => runJson<StepTimes>(stepWorker, options)
       const idle = await measure()
       const busy = await withBusyCore(measure)
-      const what = `${model}, batch ${batch}, ${size} px`
+      const what = `${options.model}, batch ${options.batch}, ${options.size} px`
       // A step is three forward passes of multiply-accumulates, each two operations.
       const rate = (6 * idle.macs) / idle.step.median / 1e6
       rows.push(
         { what, result: `${formatSpread(idle.step)}, ${rate.toFixed(0)} GFLOP/s` },
         { what: `${what}, one core busy`, result: formatSpread(busy.step) },
         { what: `${what}, from nothing to the first step done`, result: `${(idle.firstStep / 1000).toFixed(1)} s` },
-        { what: `${what}, peak resident memory`, result: `${(idle.peakBytes / 1e9).toFixed(2)} GB` },
+        { what: `${what}, peak resident memory`, result: formatGigabytes(idle.peakBytes) },
       )
     }
     return rows

@@ -128,7 +128,8 @@ const texts = {
 /** A step of the paper: a change that it tried. */
 export type RoadmapStepId = keyof typeof texts
 
-const roadmapStepIds = Object.keys(texts) as readonly RoadmapStepId[]
+/** The ids of all steps, in the order of the paper. */
+export const roadmapStepIds = Object.keys(texts) as readonly RoadmapStepId[]
 
 type Row = readonly [top1: number, gflops: number, deviation?: number]
 

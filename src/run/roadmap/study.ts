@@ -1,0 +1,218 @@
+/** Trains the steps of the roadmap, one run for each step and seed, and draws what came out. */
+
+import { availableParallelism, cpus } from "node:os"
+import { join, relative } from "node:path"
+import type { DataSplits } from "../../data/dataset.ts"
+import { openDataset, openEmbedded } from "../../data/node/open.ts"
+import { createModel } from "../../models/model.ts"
+import { Network } from "../../models/network.ts"
+import { describeModel } from "../../models/registry.ts"
+import { renderRoadmapFigure } from "../../report/roadmap/figure.ts"
+import { renderRoadmapPage } from "../../report/roadmap/page.ts"
+import { activationBytes } from "../../roadmap/activations.ts"
+import { endsFirst } from "../../roadmap/order.ts"
+import type { RoadmapStep, RoadmapStepId } from "../../roadmap/steps.ts"
+import {
+  isSmall,
+  pickSteps,
+  type RoadmapStudy,
+  resolveStudy,
+  type StudyFailure,
+  type StudyRun,
+  type StudySettings,
+  trainingOf,
+} from "../../roadmap/study.ts"
+import { checkCount, InputError, UsageError } from "../../tensor/errors.ts"
+import { writeFileAtomic } from "../../weights/node/atomic-file.ts"
+import { describeChange, recordData } from "../data-record.ts"
+import { defaultName } from "../folder.ts"
+import { type TrainEvents, train } from "../train.ts"
+import { packageVersion } from "../version.ts"
+import {
+  beginStudy,
+  dataPath,
+  prepareRunFolder,
+  type ResultRecord,
+  readResult,
+  readResults,
+  readStudy,
+  type StudyPaths,
+  studyPaths,
+  studyRunFolder,
+  writeResult,
+} from "./folder.ts"
+
+/** What a study does; what is left out is chosen by the data, or is as it was when the study began. */
+export interface RoadmapOptions extends Partial<StudySettings> {
+  /** Ids of the steps to train. Default: all 16 of the regime. */
+  steps?: readonly string[]
+  /** Runs of each step, from the seeds 0, 1, ... Default 1. */
+  seeds?: number
+  /** Folder of the study, new or to go on with. Default: runs/roadmap-DATA. */
+  out?: string
+  device?: string
+  threads?: number
+  /** Threads that decode and augment images. */
+  workers?: number
+}
+
+/** One run of a study, when it begins. */
+export interface RoadmapRunStart {
+  step: RoadmapStepId
+  title: string
+  seed: number
+  /** From 1, among `count` runs of which some may have been finished before. */
+  index: number
+  count: number
+  /** It was stopped before, and goes on. */
+  resumed: boolean
+}
+
+/** What `runRoadmap` calls while it works; the events of `train` are those of the run under way. */
+export interface RoadmapEvents extends Pick<TrainEvents, "onStart" | "onStep" | "onEpoch" | "onMessage" | "signal"> {
+  onRun?(run: RoadmapRunStart): void
+  onResult?(run: StudyRun): void
+  /** A run failed. The study goes on with the others. */
+  onFailure?(failure: StudyFailure): void
+}
+
+/** A study, and where it is. */
+export interface RoadmapResult extends RoadmapStudy {
+  folder: string
+  /** The page that explains it, and its figure. */
+  pagePath: string
+  figurePath: string
+  /** "signal": it was stopped, and goes on when it is started again. */
+  stopped: "done" | "signal"
+}
+
+/**
+ * Trains the steps from ResNet to ConvNeXt in the same way and on the same images in the same order, and writes
+ * `roadmap.html` and `roadmap.svg` into the study's folder, anew after each run. Both ends of the road come first, and one
+ * seed of all steps before the next. What is finished in the folder is used again; a run that was stopped goes on, to the
+ * same bits.
+ *
+ * @example
+ * const { pagePath, runs } = await runRoadmap({ data: "pets/", steps: ["resnet", "separate-downsampling"], seeds: 3 })
+ *
+ * Throws a UsageError for unknown steps, a scale that leaves no channel, images smaller than the stride of the networks; an
+ * InputError for data that cannot be used, and for a folder whose study has other settings.
+ */
+export async function runRoadmap(options: RoadmapOptions & RoadmapEvents = {}): Promise<RoadmapResult> {
+  const study = await openStudy(options)
+  const failures: StudyFailure[] = []
+  let stopped: RoadmapResult["stopped"] = "done"
+  const { seeds } = study
+  const wanted = Array.from({ length: seeds }, (_, seed) => endsFirst(study.steps).map((step) => ({ step, seed }))).flat()
+  for (const [i, { step, seed }] of wanted.entries()) {
+    if (await readResult(study.paths, step.id, seed)) continue
+    try {
+      const finished = await runStep(study, { step, seed, index: i + 1, count: wanted.length }, options)
+      if (!finished) {
+        stopped = "signal"
+        break
+      }
+    } catch (error) {
+      const failure = { step: step.id, seed, message: (error as Error).message }
+      failures.push(failure)
+      options.onFailure?.(failure)
+    }
+    await writeFigures(study, failures)
+  }
+  const result = await writeFigures(study, failures)
+  const { folder, page, figure } = study.paths
+  return { ...result, folder, pagePath: page, figurePath: figure, stopped }
+}
+
+/** A study that is ready to be trained. */
+interface OpenStudy {
+  paths: StudyPaths
+  settings: StudySettings
+  steps: readonly RoadmapStep[]
+  seeds: number
+  splits: DataSplits
+  device?: string
+  threads?: number
+  workers?: number
+}
+
+async function openStudy(options: RoadmapOptions): Promise<OpenStudy> {
+  const { seeds = 1, out, device, threads, workers } = options
+  checkCount("seeds", seeds)
+  const paths = studyPaths(out ?? join("runs", defaultName(options.data ?? "fashion-mnist", "roadmap")))
+  const given = givenSettings(options)
+  const known = await readStudy(paths)
+  const data = known && !("data" in given) ? known.settings.data : given.data
+  const splits = data === undefined ? await openEmbedded() : await openDataset(data)
+  const record = recordData(splits, data)
+  const imageSize = splits.imageSize && Math.max(...splits.imageSize)
+  if (known) checkSame(paths, given, known.settings)
+  const settings = known?.settings ?? resolveStudy(given, { trainCount: splits.train.length, imageSize })
+  const change = known && describeChange(known.data, record)
+  if (change) throw new InputError(`the data has changed since ${paths.folder} began: ${change}`)
+  const steps = pickSteps(settings, options.steps)
+  for (const step of steps) checkSize(step, settings)
+  if (!known) await beginStudy(paths, { settings, data: record })
+  return { paths, settings, steps, seeds, splits, device, threads, workers }
+}
+
+const settingNames = ["regime", "scale", "imageSize", "recipe", "epochs", "batchSize", "lr"] as const
+
+/** The settings that were given: what is undefined was not. */
+function givenSettings(options: RoadmapOptions): Partial<StudySettings> {
+  const all = { ...Object.fromEntries(settingNames.map((name) => [name, options[name]])), data: dataPath(options.data) }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+}
+
+/** Throws an InputError that says in what the study of a folder differs from what is asked for, if it does. */
+function checkSame({ folder }: StudyPaths, given: Partial<StudySettings>, known: StudySettings): void {
+  const names = Object.keys(given) as (keyof StudySettings)[]
+  const differences = names
+    .filter((name) => given[name] !== known[name])
+    .map((name) => `${name} ${known[name] ?? "the images that come along"}, not ${given[name]}`)
+  if (differences.length > 0) {
+    throw new InputError(`the study in ${folder} has ${differences.join("; ")}: leave that as it is, or choose another --out`)
+  }
+}
+
+function checkSize({ model }: RoadmapStep, { scale, imageSize }: StudySettings): void {
+  const { minimumSize } = describeModel(model, { scale }, imageSize)
+  if (!Number.isInteger(imageSize) || imageSize < minimumSize) {
+    throw new UsageError(
+      `the image size must be a whole number of at least ${minimumSize}, the stride of the networks; got ${imageSize}`,
+    )
+  }
+}
+
+/** Trains one network to its end. False if the signal came before. */
+async function runStep(
+  study: OpenStudy,
+  run: Omit<RoadmapRunStart, "title" | "resumed"> & { step: RoadmapStep },
+  { onRun, onResult, onStart, onStep, onEpoch, onMessage, signal }: RoadmapEvents,
+): Promise<boolean> {
+  const { step, seed } = run
+  const folder = studyRunFolder(study.paths, step.id, seed)
+  const resumed = (await prepareRunFolder(folder)) === "stopped"
+  onRun?.({ ...run, step: step.id, title: step.title, resumed })
+  let memoryBytes = 0
+  const events: TrainEvents = {
+    onStart,
+    onStep(at) {
+      memoryBytes = Math.max(memoryBytes, process.memoryUsage.rss())
+      onStep?.(at)
+    },
+    onEpoch,
+    // What the data is was said at the beginning, and is the same for all.
+    onMessage: run.index === 1 ? onMessage : undefined,
+    signal,
+  }
+  const { device, threads, workers } = study
+  const how = { threads, workers, ...(device !== undefined && { device }) }
+  const stopped = resumed
+    ? (await train(undefined, { ...(how as object), resume: folder, ...events })).stopped
+    : await trainNew(study, step, seed, folder, events)
+  if (stopped === "signal") return false
+  await writeResult(folder, { ...costsOf(study, step), memoryBytes })
+  onResult?.((await readResult(study.paths, step.id, seed))!)
+  return true
+}
