@@ -1,11 +1,12 @@
 /** Times the graph of a training step in a process of its own: how long it takes to make, and its two halves to run. */
 
-import "convnext"
 import type { NdArray } from "convnext"
 import { type Spread, spreadOf } from "./measure.ts"
 import { internal } from "./paths.ts"
 
 const load = async <T>(module: string): Promise<T> => (await import(internal(module))) as T
+// Registers the devices.
+await load("index.js")
 const { Network } = await load<typeof import("../src/models/network.ts")>("models/network.js")
 const { describeModel } = await load<typeof import("../src/models/registry.ts")>("models/registry.js")
 const { backendFor } = await load<typeof import("../src/runtime/backend.ts")>("runtime/backend.js")

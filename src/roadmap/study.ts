@@ -69,7 +69,7 @@ export interface StudyFailure {
 export interface RoadmapStudy {
   settings: StudySettings
   data: StudyData
-  /** Version of this package, machine and threads of the last call. */
+  /** Of this package, and the machine, in the last call. */
   version: string
   machine: string
   /** In the order of the paper, then of the seeds. */

@@ -38,11 +38,11 @@ export interface ResolutionMeasurement {
 
 /**
  * For each model and size: multiply-accumulates and activations of a training step as the graph says, time and memory of
- * inference as measured, one process after the other. What does not fit into memory is skipped.
+ * inference as measured, one process after the other. What does not fit into memory, or fails, is skipped.
  * @param models registered models, by default ResNet, ViT, Swin and ConvNeXt of about the same cost
  * @param sizes sides of the images in pixels, by default 224 to 1,024
  * Throws a UsageError, before anything is measured, for an unknown model or a size that one of them cannot take, and an
- * InputError if a measurement fails.
+ * InputError if nothing could be measured.
  */
 export async function measureResolution(
   models: readonly string[] = comparedModels,
@@ -62,19 +62,20 @@ export async function measureResolution(
     const { model, size } = cost
     options.onProgress?.({ model, size, index: i + 1, count: costs.length })
     const needed = estimateInferenceBytes(model, size)
-    if (needed > memoryLimit) {
-      result.skipped.push({ model, size, reason: `needs about ${gib(needed)}, and ${gib(memoryLimit)} may be used` })
-      continue
+    const report =
+      needed > memoryLimit
+        ? { error: `needs about ${gib(needed)}, and ${gib(memoryLimit)} may be used` }
+        : await measureApart({ model, size, device: options.device, threads })
+    if ("error" in report) {
+      result.skipped.push({ model, size, reason: report.error })
+    } else {
+      result.device = report.device
+      result.rows.push({ ...cost, milliseconds: report.milliseconds, peakBytes: report.peakBytes })
     }
-    const report = await measureApart({ model, size, device: options.device, threads })
-    if (report === undefined) {
-      result.skipped.push({ model, size, reason: "the system ended it, as it does where memory runs out" })
-      continue
-    }
-    if ("error" in report) throw new InputError(`${model} at ${size} pixels cannot be measured: ${report.error}`)
-    const { device, milliseconds, peakBytes } = report
-    result.device = device
-    result.rows.push({ ...cost, milliseconds, peakBytes })
+  }
+  const [first] = result.skipped
+  if (result.rows.length === 0 && first) {
+    throw new InputError(`nothing was measured; ${first.model} at ${first.size} pixels: ${first.reason}`)
   }
   return result
 }
@@ -86,15 +87,20 @@ const workerFile = import.meta.url.endsWith(".ts")
   ? "../../../dist/roadmap/node/resolution-worker.js"
   : "./resolution-worker.js"
 
-/** Measures in a process of its own; undefined if that was killed. */
-async function measureApart(job: ResolutionJob): Promise<ResolutionReport | undefined> {
-  const child = fork(fileURLToPath(new URL(workerFile, import.meta.url)), [], { execArgv: [], stdio: "inherit" })
+/** Measures in a process of its own. */
+async function measureApart(job: ResolutionJob): Promise<ResolutionReport> {
+  const child = fork(fileURLToPath(new URL(workerFile, import.meta.url)), [], {
+    execArgv: [],
+    stdio: ["ignore", "ignore", "inherit", "ipc"], // stdout is for the command's own result
+  })
   let report: ResolutionReport | undefined
   child.once("message", (message: ResolutionReport) => {
     report = message
   })
   child.send(job)
-  const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null]
-  if (report !== undefined || signal !== null) return report
-  return { error: `its process ended with code ${code}` }
+  // The last message may come after "exit", but before "disconnect".
+  const [[code, signal]] = await Promise.all([once(child, "exit"), once(child, "disconnect")])
+  if (report) return report
+  if (signal === "SIGKILL") return { error: "the system ended it, as it does where memory runs out" }
+  return { error: `its process ended with ${signal ?? `code ${code}`}` }
 }

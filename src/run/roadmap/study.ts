@@ -1,7 +1,7 @@
 /** Trains the steps of the roadmap, one run for each step and seed, and draws what came out. */
 
 import { availableParallelism, cpus } from "node:os"
-import { join, relative } from "node:path"
+import { join } from "node:path"
 import type { DataSplits } from "../../data/dataset.ts"
 import { openDataset, openEmbedded } from "../../data/node/open.ts"
 import { createModel } from "../../models/model.ts"
@@ -23,10 +23,11 @@ import {
   trainingOf,
 } from "../../roadmap/study.ts"
 import { checkCount, InputError, UsageError } from "../../tensor/errors.ts"
+import type { TrainOptions } from "../../train/options.ts"
 import { writeFileAtomic } from "../../weights/node/atomic-file.ts"
 import { describeChange, recordData } from "../data-record.ts"
 import { defaultName } from "../folder.ts"
-import { type TrainEvents, train } from "../train.ts"
+import { type TrainEvents, type TrainResult, train } from "../train.ts"
 import { packageVersion } from "../version.ts"
 import {
   beginStudy,
@@ -50,7 +51,7 @@ export interface RoadmapOptions extends Partial<StudySettings> {
   seeds?: number
   /** Folder of the study, new or to go on with. Default: runs/roadmap-DATA. */
   out?: string
-  device?: string
+  device?: TrainOptions["device"]
   threads?: number
   /** Threads that decode and augment images. */
   workers?: number
@@ -103,7 +104,9 @@ export async function runRoadmap(options: RoadmapOptions & RoadmapEvents = {}): 
   const failures: StudyFailure[] = []
   let stopped: RoadmapResult["stopped"] = "done"
   const { seeds } = study
-  const wanted = Array.from({ length: seeds }, (_, seed) => endsFirst(study.steps).map((step) => ({ step, seed }))).flat()
+  const wanted = Array.from({ length: seeds }, (_, seed) =>
+    endsFirst(study.steps).map((step) => ({ step, seed })),
+  ).flat()
   for (const [i, { step, seed }] of wanted.entries()) {
     if (await readResult(study.paths, step.id, seed)) continue
     try {
@@ -131,9 +134,8 @@ interface OpenStudy {
   steps: readonly RoadmapStep[]
   seeds: number
   splits: DataSplits
-  device?: string
-  threads?: number
-  workers?: number
+  /** How it is computed. */
+  how: Pick<RoadmapOptions, "device" | "threads" | "workers">
 }
 
 async function openStudy(options: RoadmapOptions): Promise<OpenStudy> {
@@ -153,7 +155,7 @@ async function openStudy(options: RoadmapOptions): Promise<OpenStudy> {
   const steps = pickSteps(settings, options.steps)
   for (const step of steps) checkSize(step, settings)
   if (!known) await beginStudy(paths, { settings, data: record })
-  return { paths, settings, steps, seeds, splits, device, threads, workers }
+  return { paths, settings, steps, seeds, splits, how: { device, threads, workers } }
 }
 
 const settingNames = ["regime", "scale", "imageSize", "recipe", "epochs", "batchSize", "lr"] as const
@@ -171,7 +173,9 @@ function checkSame({ folder }: StudyPaths, given: Partial<StudySettings>, known:
     .filter((name) => given[name] !== known[name])
     .map((name) => `${name} ${known[name] ?? "the images that come along"}, not ${given[name]}`)
   if (differences.length > 0) {
-    throw new InputError(`the study in ${folder} has ${differences.join("; ")}: leave that as it is, or choose another --out`)
+    throw new InputError(
+      `the study in ${folder} has ${differences.join("; ")}: leave that as it is, or choose another --out`,
+    )
   }
 }
 
@@ -206,13 +210,64 @@ async function runStep(
     onMessage: run.index === 1 ? onMessage : undefined,
     signal,
   }
-  const { device, threads, workers } = study
-  const how = { threads, workers, ...(device !== undefined && { device }) }
-  const stopped = resumed
-    ? (await train(undefined, { ...(how as object), resume: folder, ...events })).stopped
-    : await trainNew(study, step, seed, folder, events)
+  const { stopped } = resumed
+    ? await train(undefined, { ...study.how, resume: folder, ...events })
+    : await trainNew(study, { step, seed, folder }, events)
   if (stopped === "signal") return false
-  await writeResult(folder, { ...costsOf(study, step), memoryBytes })
+  memoryBytes = Math.max(memoryBytes, process.memoryUsage.rss())
+  await writeResult(folder, { ...countCosts(study, step), memoryBytes })
   onResult?.((await readResult(study.paths, step.id, seed))!)
   return true
+}
+
+async function trainNew(
+  { settings, splits, how }: OpenStudy,
+  { step, seed, folder }: { step: RoadmapStep; seed: number; folder: string },
+  events: TrainEvents,
+): Promise<TrainResult> {
+  const { dropPath, ...training } = trainingOf(settings, isSmall(splits.imageSize && Math.max(...splits.imageSize)))
+  const { device, threads, workers } = how
+  const model = await createModel(step.model, {
+    config: { scale: settings.scale },
+    inputSize: settings.imageSize,
+    inChannels: splits.channels,
+    classes: splits.classes,
+    dropPathRate: dropPath,
+    seed,
+    device,
+    threads,
+  })
+  try {
+    return await train(model, { ...training, seed, workers, out: folder, ...events })
+  } finally {
+    await model.dispose()
+  }
+}
+
+/** What a network costs at the size that the study gives it. */
+function countCosts({ settings, splits }: OpenStudy, { model }: RoadmapStep): Omit<ResultRecord, "memoryBytes"> {
+  const { scale, imageSize } = settings
+  const config = { scale, inChannels: splits.channels, numClasses: splits.classes.length }
+  const network = new Network(describeModel(model, config))
+  return {
+    parameters: network.parameterCount,
+    macs: network.macs(imageSize, imageSize),
+    activationBytes: activationBytes(model, { imageSize, config }),
+  }
+}
+
+/** Draws what is finished. */
+async function writeFigures({ paths, settings, splits }: OpenStudy, failures: StudyFailure[]): Promise<RoadmapStudy> {
+  const { description, classes, train, val } = splits
+  const study: RoadmapStudy = {
+    settings,
+    data: { description, classes: classes.length, train: train.length, val: val.length },
+    version: packageVersion(),
+    machine: `${cpus()[0]?.model.trim() ?? process.arch}, ${availableParallelism()} cores, Node ${process.versions.node}`,
+    runs: await readResults(paths),
+    failures,
+  }
+  await writeFileAtomic(paths.figure, [renderRoadmapFigure(study)])
+  await writeFileAtomic(paths.page, [renderRoadmapPage(study)])
+  return study
 }
