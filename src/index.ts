@@ -3,6 +3,7 @@
 import { FeatureExtractor } from "./models/features.ts"
 import { createModel as createBaseModel, type Model } from "./models/model.ts"
 import type { StateDict } from "./models/network.ts"
+import { parseModelName } from "./models/registry.ts"
 import { registerBackends } from "./runtime/backend.ts"
 import { createNodeBackend } from "./runtime/node/ort.ts"
 import { type CreateFromOptions, createModelFrom } from "./weights/create.ts"
@@ -14,8 +15,8 @@ export type CreateModelOptions = CreateFromOptions &
   ResolveOptions & {
     /**
      * Published weights by name ("pretrained", a tag such as "fb_in1k", "timm/convnext_tiny.fb_in1k"), the path of a
-     * checkpoint in any known naming, a repository of the hub ("organisation/name"), or values by name.
-     * Default: fresh ones from `seed`.
+     * checkpoint in any known naming or of a folder that has one, a repository of the hub ("organisation/name"), or
+     * values by name. Default: those of the tag in the model's name, or fresh ones from `seed`.
      */
     weights?: string | StateDict
   }
@@ -29,7 +30,8 @@ export interface FeatureOptions {
 
 /**
  * Makes a model.
- * @param name a registered model ("convnext_tiny"), or a family ("convnext") together with `config`
+ * @param name a registered model ("convnext_tiny"), also with a tag of its weights ("convnext_tiny.fb_in1k"), or a family
+ *   ("convnext") together with `config` or with weights that say theirs
  * @example
  * const model = await createModel("convnext_tiny", { weights: "pretrained", numClasses: 37 })
  * const logits = await model.forward({ shape: [1, 224, 224, 3], dtype: "float32", data: pixels })
@@ -51,12 +53,14 @@ export async function createModel(
 }
 
 async function createWithWeights(name: string, options: CreateModelOptions): Promise<Model> {
-  const { weights, onProgress, ...rest } = options
-  if (weights === undefined) return createBaseModel(name, rest)
+  const { model, tag } = parseModelName(name)
+  const { weights = tag === undefined ? undefined : name, onProgress, ...rest } = options
+  if (weights === undefined) return createBaseModel(model, rest)
   if (typeof weights === "string") {
-    return createModelFrom(name, rest, { ...(await resolveWeights(weights, name, { onProgress })), owned: true })
+    const found = await resolveWeights(weights, model, { onProgress, config: rest.config })
+    return createModelFrom(model, rest, { ...found, owned: true })
   }
-  return createModelFrom(name, rest, { tensors: weights, source: "the weights", owned: false })
+  return createModelFrom(model, rest, { tensors: weights, source: "the weights", owned: false })
 }
 
 export type { DataConfig } from "./data/config.ts"
@@ -89,8 +93,21 @@ export {
   tanhSchedule,
 } from "./optim/index.ts"
 export { type BlockRow, type BlockSource, describeBlock } from "./roadmap/describe.ts"
+export { type InspectOptions, inspectStep, type StepInspection } from "./roadmap/inspect.ts"
 export { type RoadmapModelOptions, roadmapModel } from "./roadmap/model.ts"
+export {
+  type MeasureResolutionOptions,
+  measureResolution,
+  type ResolutionMeasurement,
+} from "./roadmap/node/measure-resolution.ts"
 export { planRoadmap, type RoadmapPlan } from "./roadmap/plan.ts"
+export { type ReceptiveField, receptiveField } from "./roadmap/receptive-field.ts"
+export type { ResolutionRow, SkippedResolution } from "./roadmap/resolution.ts"
+export {
+  type ShiftConsistency,
+  type ShiftConsistencyOptions,
+  shiftConsistency,
+} from "./roadmap/shift-consistency.ts"
 export {
   type PaperResult,
   type RoadmapNetwork,
@@ -99,10 +116,21 @@ export {
   roadmapReferences,
   roadmapSteps,
 } from "./roadmap/steps.ts"
+export type { RoadmapStudy, StudyFailure, StudyRun, StudySettings } from "./roadmap/study.ts"
 export { type LoadRunOptions, loadRun } from "./run/checkpoint.ts"
 export { type EvaluateOptions, type Evaluation, evaluate } from "./run/evaluate.ts"
 export { type ExportResult, exportOnnx } from "./run/export.ts"
+export { type ExportedModel, type ExportModelOptions, exportModel } from "./run/export-model.ts"
+export type { ExportTarget } from "./run/export-targets.ts"
 export { type FilePrediction, type Prediction, type PredictOptions, predict } from "./run/predict.ts"
+export { type InspectRunOptions, inspectRun } from "./run/roadmap/inspect-run.ts"
+export {
+  type RoadmapEvents,
+  type RoadmapOptions,
+  type RoadmapResult,
+  type RoadmapRunStart,
+  runRoadmap,
+} from "./run/roadmap/study.ts"
 export { type TrainEvents, type TrainResult, type TrainStart, type TrainStep, train } from "./run/train.ts"
 export { InputError, UsageError } from "./tensor/errors.ts"
 export type { DType, NdArray, TypedArray } from "./tensor/ndarray.ts"

@@ -137,7 +137,7 @@ describe("what cannot be differentiated", () => {
 
   test("a loss that is no scalar is refused", () => {
     const x = input("x", ["N", 2])
-    expect(() => gradients(x, [x])).toThrow("gradients: the loss must be a scalar, got float32[N, 2]")
+    expect(() => gradients(x, [x])).toThrow("gradients: the loss must be a floating-point scalar, got float32[N, 2]")
   })
 
   test("the statistics of layerNorm are not differentiated through in silence", () => {

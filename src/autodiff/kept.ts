@@ -42,11 +42,14 @@ export function keptActivations(
   }))
 }
 
+/** Whether a node computes nothing, and its result takes no memory of its own. */
+export const isView = (node: Node): boolean => applies(node, reshapeOp)
+
 /** The tensor whose memory this one shows. */
 function viewed(x: Tensor): Tensor {
   let node: Node = x.node
   let tensor = x
-  while (applies(node, reshapeOp)) {
+  while (isView(node)) {
     tensor = node.inputs[0]!
     node = tensor.node
   }

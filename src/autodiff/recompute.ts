@@ -4,6 +4,7 @@
  * have the same bits.
  */
 
+import { expectOneOf } from "../tensor/checks.ts"
 import { isLeaf } from "../tensor/graph.ts"
 import { after } from "../tensor/ops/index.ts"
 import { applies, constantOp, type Node, type Tensor, withScope } from "../tensor/tensor.ts"
@@ -13,6 +14,9 @@ import { applies, constantOp, type Node, type Tensor, withScope } from "../tenso
  * matrix products, and what is made of parameters alone. "block": of each block only what goes into it.
  */
 export type Recompute = "none" | "cheap" | "block"
+
+/** From the one that keeps most to the one that keeps least. */
+export const recomputeModes: readonly Recompute[] = ["none", "cheap", "block"]
 
 export interface RecomputeOptions {
   recompute?: Recompute
@@ -49,8 +53,12 @@ export class Recomputation {
   readonly #states = new Map<string, BlockState>()
   readonly #isFixed: (node: Node) => boolean
 
-  /** @param parameters leaves that are no activations: what depends on them alone is kept. */
+  /**
+   * Throws a RangeError for an unknown mode.
+   * @param parameters leaves that are no activations: what depends on them alone is kept
+   */
   constructor({ recompute = "none", blocks = [] }: RecomputeOptions, parameters: Iterable<Tensor>) {
+    expectOneOf("gradients: recompute", recompute, recomputeModes)
     this.#mode = recompute
     this.#blocks = new Set(recompute === "none" ? [] : blocks)
     this.#isFixed = fixedNodes(parameters)

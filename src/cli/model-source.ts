@@ -4,9 +4,9 @@ import { stat } from "node:fs/promises"
 import { dirname } from "node:path"
 import { z } from "zod"
 import type { Model } from "../models/model.ts"
-import { describeModel } from "../models/registry.ts"
+import { isModelName, parseModelName, suggestModel } from "../models/registry.ts"
 import { runPaths } from "../run/folder.ts"
-import { InputError, suggestion, UsageError } from "../tensor/errors.ts"
+import { InputError, UsageError } from "../tensor/errors.ts"
 import { devices } from "../train/options.ts"
 import type { Library } from "./library.ts"
 
@@ -15,7 +15,7 @@ export const modelOptions = {
   model: z.string().min(1).meta({
     placeholder: "RUN",
     description:
-      "Folder of a run, as `convnext train` makes it, or the name of a model, by default with its published weights",
+      "Folder of a run, as `convnext train` makes it, or the name of a model, by default with its published weights; NAME.TAG is a model with the weights of that tag",
   }),
   weights: z.string().min(1).optional().meta({
     placeholder: "WEIGHTS",
@@ -60,30 +60,20 @@ export async function openModel(library: Library, source: ModelSource): Promise<
     }
     return library.loadRun(model, { device, threads, checkpoint })
   }
-  if (!isModelName(model)) {
+  const { model: name, tag } = parseModelName(model)
+  if (!isModelName(name)) {
     if (/[\\/]/.test(model)) throw new InputError(`there is no run folder ${model}; \`convnext train\` makes one`)
-    const known = library.listModels().map(({ name }) => name)
     throw new UsageError(
-      `there is no run folder and no model named ${model}${suggestion(model, known) || "; see convnext models"}`,
+      `there is no run folder and no model named ${model}${suggestModel(model) || "; see convnext models"}`,
     )
   }
   if (checkpoint !== undefined) {
     throw new UsageError(`--checkpoint goes with the folder of a run: ${model} is the name of a model`)
   }
-  if (weights === undefined && library.publishedWeights(model).length === 0) {
+  if (weights === undefined && library.publishedWeights(name).length === 0) {
     throw new UsageError(`${model} has no published weights: give the folder of a run instead, or add --weights FILE`)
   }
-  return library.createModel(model, { device, threads, weights: weights ?? "pretrained" })
-}
-
-/** True for registered models, those that no list shows included. */
-function isModelName(name: string): boolean {
-  try {
-    return describeModel(name) !== undefined
-  } catch (error) {
-    if (error instanceof UsageError) return false
-    throw error
-  }
+  return library.createModel(name, { device, threads, weights: weights ?? (tag === undefined ? "pretrained" : model) })
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -4,7 +4,7 @@ import { checkCount, isCount } from "../tensor/errors.ts"
 import type { NdArray } from "../tensor/ndarray.ts"
 import { ConvNeXt, type ConvNeXtConfig, stageResolutions, stemTypes } from "./convnext.ts"
 import { activations, type BlockConfig, norms } from "./convnext-block.ts"
-import { check, type ModelFamily, type Preprocessing } from "./family.ts"
+import { check, checkRate, type ModelFamily, type Preprocessing } from "./family.ts"
 
 interface NamedModel {
   config: Partial<ConvNeXtConfig>
@@ -117,8 +117,7 @@ function checkFlags<C>(config: C, fields: readonly (keyof C & string)[]): void {
 /** Throws a UsageError for rates and factors of a head that cannot be. */
 export function checkHeadConfig({ headInitScale, dropRate }: Pick<ConvNeXtConfig, "headInitScale" | "dropRate">): void {
   check(Number.isFinite(headInitScale), `headInitScale must be a number, got ${headInitScale}`)
-  const isRate = Number.isFinite(dropRate) && dropRate >= 0 && dropRate < 1
-  check(isRate, `dropRate must be at least 0 and below 1, got ${dropRate}`)
+  checkRate("dropRate", dropRate)
 }
 
 function checkStages({ depths, dims, kernelSizes }: ConvNeXtConfig): void {

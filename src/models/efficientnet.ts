@@ -16,7 +16,7 @@ import { MobileSqueezeExcite } from "../nn/squeeze-excite.ts"
 import { dropout, dropPath } from "../nn/stochastic.ts"
 import { add, globalAvgPool, silu } from "../tensor/ops/index.ts"
 import type { Tensor } from "../tensor/tensor.ts"
-import { check, type FeatureInfo, type ImageModel, type ModelFamily, type Preprocessing } from "./family.ts"
+import { check, checkRate, type FeatureInfo, type ImageModel, type ModelFamily, type Preprocessing } from "./family.ts"
 
 /** A row of a paper's table: blocks at one resolution. */
 export interface InvertedResidualStage {
@@ -244,11 +244,6 @@ export function checkMultiplier(field: string, value: number): void {
   check(Number.isFinite(value) && value > 0, `${field} must be a number above 0, got ${value}`)
 }
 
-/** Throws a UsageError unless the value is a rate of dropout. */
-export function checkDropRate(value: number): void {
-  check(Number.isFinite(value) && value >= 0 && value < 1, `dropRate must be at least 0 and below 1, got ${value}`)
-}
-
 export interface EfficientNetConfig {
   /** Factor on the channels of all layers. */
   channelMultiplier: number
@@ -308,7 +303,7 @@ export const efficientnet: ModelFamily<EfficientNetConfig> = {
   validate({ channelMultiplier, depthMultiplier, dropRate }) {
     checkMultiplier("channelMultiplier", channelMultiplier)
     checkMultiplier("depthMultiplier", depthMultiplier)
-    checkDropRate(dropRate)
+    checkRate("dropRate", dropRate)
   },
   build({ channelMultiplier, depthMultiplier, ...config }) {
     return new InvertedResidualNet({

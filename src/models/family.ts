@@ -94,3 +94,9 @@ export interface ModelFamily<C extends BaseConfig> {
 export function check(condition: boolean, message: string): void {
   if (!condition) throw new UsageError(message)
 }
+
+/** Throws a UsageError that names the field unless its value is a rate of dropout: at least 0 and below 1. */
+export function checkRate(field: string, value: unknown): void {
+  const isRate = typeof value === "number" && value >= 0 && value < 1
+  check(isRate, `${field} must be at least 0 and below 1, got ${value}`)
+}

@@ -7,14 +7,13 @@
 
 import { relu6 } from "../tensor/ops/index.ts"
 import {
-  checkDropRate,
   checkMultiplier,
   InvertedResidualNet,
   type InvertedResidualStage,
   scaleChannels,
   scaleDepth,
 } from "./efficientnet.ts"
-import { check, type ModelFamily } from "./family.ts"
+import { check, checkRate, type ModelFamily } from "./family.ts"
 
 export interface MobileNetV2Config {
   /** Factor on the channels of all layers. The last convolution has no fewer than 1280. */
@@ -72,7 +71,7 @@ export const mobilenetV2: ModelFamily<MobileNetV2Config> = {
     checkMultiplier("channelMultiplier", channelMultiplier)
     checkMultiplier("depthMultiplier", depthMultiplier)
     check(typeof fixStemHead === "boolean", `fixStemHead must be true or false, got ${fixStemHead}`)
-    checkDropRate(dropRate)
+    checkRate("dropRate", dropRate)
   },
   build({ channelMultiplier, depthMultiplier, fixStemHead, ...config }) {
     const isEnd = (stage: number) => stage === 0 || stage === stages.length - 1

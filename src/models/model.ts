@@ -7,9 +7,9 @@ import { Program } from "../runtime/program.ts"
 import { ProgramCache } from "../runtime/program-cache.ts"
 import { printShape } from "../tensor/dim.ts"
 import { checkCount, InputError, UsageError } from "../tensor/errors.ts"
-import { bfloat16ToFloat32, float16ToFloat32 } from "../tensor/float16.ts"
+import { elementsOf } from "../tensor/float16.ts"
 import type { Graph } from "../tensor/graph.ts"
-import type { NdArray, TypedArray } from "../tensor/ndarray.ts"
+import { type NdArray, sizeOf } from "../tensor/ndarray.ts"
 import { input } from "../tensor/tensor.ts"
 import { counts } from "./counts.ts"
 import type { FeatureInfo, Preprocessing } from "./family.ts"
@@ -125,8 +125,13 @@ export async function createModel(name: string, options: CreateModelOptions = {}
   const askedSize = options.inputSize ?? options.preprocessing?.inputSize
   if (askedSize !== undefined) checkCount(`inputSize of ${name}`, askedSize)
   const network = new Network(describeModel(name, { ...options.config, ...dropUndefined(given) }, askedSize))
-  const { preprocessing, minimumSize } = network.description
-  const inputSize = askedSize ?? preprocessing.inputSize
+  const { preprocessing, minimumSize, fixedSize, sizeField } = network.description
+  if (fixedSize !== undefined && options.inputSize !== undefined && options.inputSize !== fixedSize) {
+    throw new UsageError(
+      `inputSize ${options.inputSize} and ${sizeField} ${fixedSize} in the config of ${name} disagree: give one of them`,
+    )
+  }
+  const inputSize = fixedSize ?? askedSize ?? preprocessing.inputSize
   checkCount(`inputSize of ${name}`, inputSize, minimumSize)
   const model = new Model(
     network,
@@ -179,6 +184,14 @@ interface ModelSetup {
   threads: number | undefined
   classes: string[] | undefined
   dataConfig: Preprocessing & { channels: number }
+}
+
+/** Throws an InputError unless every array has as many values as its shape says. */
+export function requireFilled(dict: Readonly<StateDict>): void {
+  for (const [name, { shape, data }] of Object.entries(dict)) {
+    if (data.length === sizeOf(shape)) continue
+    throw new InputError(`${name} ${printShape(shape)} needs ${sizeOf(shape)} values, but its data has ${data.length}`)
+  }
 }
 
 /** Programs kept for images of different sizes. */
@@ -261,7 +274,7 @@ export class Model {
    * Throws a UsageError while a trainer's newer weights are on a device with a memory of its own.
    */
   stateDict(): StateDict {
-    if (this.#pull) throw new UsageError("the weights are on the device: await trainer.sync() first")
+    this.#requireOwn()
     const copy = ({ shape, dtype, data }: NdArray): NdArray => ({ shape: [...shape], dtype, data: data.slice() })
     return Object.fromEntries(Object.entries(this.#state).map(([name, value]) => [name, copy(value)]))
   }
@@ -270,7 +283,12 @@ export class Model {
    * The weights themselves, not a copy: for training in place. After a change call {@link invalidate}.
    */
   get weights(): StateDict {
+    this.#requireOwn()
     return this.#state
+  }
+
+  #requireOwn(): void {
+    if (this.#pull) throw new UsageError("the weights are on the device: await trainer.sync() first")
   }
 
   /** Counts the times that all weights were replaced: what was compiled with weights of an earlier one is stale. */
@@ -290,9 +308,12 @@ export class Model {
   /**
    * Takes over weights by timm's names; half-precision ones are widened. With `strict` (the default) every parameter
    * must be there and nothing else; without, what fits is taken. The result says which that is.
-   * Throws an InputError, if strict, that lists what is missing, unexpected or of another shape. Nothing is changed then.
+   * Throws an InputError for an array that does not fill its shape and, if strict, one that lists what is missing,
+   * unexpected or of another shape. Nothing is changed then.
    */
   loadStateDict(given: Readonly<StateDict>, { strict = true, adopt = false }: LoadStateOptions = {}): LoadResult {
+    this.#requireOwn()
+    requireFilled(given)
     const state = this.#state
     const dict = this.network.description.adapt(given)
     const fits = (name: string) => printShape(dict[name]!.shape) === printShape(state[name]!.shape)
@@ -310,7 +331,7 @@ export class Model {
         continue
       }
       const target = state[name]!.data
-      const values = numbersOf(dict[name]!)
+      const values = elementsOf(dict[name]!)
       if (target instanceof BigInt64Array) for (let i = 0; i < target.length; i++) target[i] = BigInt(values[i]!)
       else for (let i = 0; i < target.length; i++) target[i] = Number(values[i])
     }
@@ -340,6 +361,7 @@ export class Model {
     numClasses: number,
     { seed = 0, classes }: { seed?: number; classes?: readonly string[] } = {},
   ): void {
+    this.#requireOwn()
     const { name, config } = this.network.description
     checkClassNames(classes, numClasses)
     const network = new Network(describeModel(name, { ...config, numClasses }))
@@ -441,10 +463,4 @@ const isCounter = (name: string) => name.endsWith(".num_batches_tracked")
 
 function sides(inputSize: number | readonly [number, number]): readonly [number, number] {
   return typeof inputSize === "number" ? [inputSize, inputSize] : inputSize
-}
-
-/** The elements as numbers, where half precision has bits. */
-function numbersOf({ dtype, data }: NdArray): TypedArray {
-  if (dtype === "float16") return float16ToFloat32(data as Uint16Array)
-  return dtype === "bfloat16" ? bfloat16ToFloat32(data as Uint16Array) : data
 }

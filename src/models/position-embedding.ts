@@ -7,20 +7,13 @@
  */
 
 import { isCount } from "../tensor/errors.ts"
-import { bfloat16ToFloat32, float16ToFloat32 } from "../tensor/float16.ts"
+import { toFloat32 } from "../tensor/float16.ts"
 import { type NdArray, ndarray } from "../tensor/ndarray.ts"
-
-/** Weights as float32, where half precision has bits. */
-function floatsOf({ dtype, data }: NdArray): Float32Array {
-  if (dtype === "float16") return float16ToFloat32(data as Uint16Array)
-  if (dtype === "bfloat16") return bfloat16ToFloat32(data as Uint16Array)
-  return Float32Array.from(data as Float32Array, Number)
-}
 
 /** Resamples [height, width, channels] to [size[0], size[1], channels]. */
 function resampleGrid(grid: NdArray, size: readonly [height: number, width: number]): NdArray<"float32"> {
   const [height, width, channels] = grid.shape as [number, number, number]
-  const rows = resampleAxis(floatsOf(grid), { outer: height, inputs: width, inner: channels }, size[1])
+  const rows = resampleAxis(toFloat32(grid), { outer: height, inputs: width, inner: channels }, size[1])
   const values = resampleAxis(rows, { outer: 1, inputs: height, inner: size[1] * channels }, size[0])
   return ndarray(values, [size[0], size[1], channels])
 }
@@ -33,7 +26,7 @@ export function resamplePositions(positions: NdArray, side: number, prefix: numb
   const [, length = 0, channels = 0] = positions.shape
   const oldSide = Math.sqrt(length - prefix)
   if (!isCount(oldSide) || oldSide === side) return positions
-  const values = floatsOf(positions)
+  const values = toFloat32(positions)
   const start = prefix * channels
   const grid = resampleGrid(ndarray(values.subarray(start), [oldSide, oldSide, channels]), [side, side])
   const fitted = new Float32Array(start + grid.data.length)

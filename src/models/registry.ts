@@ -9,11 +9,13 @@ import { efficientnet } from "./efficientnet.ts"
 import {
   type BaseConfig,
   check,
+  checkRate,
   type ImageModel,
   imagenetPreprocessing,
   type ModelFamily,
   type Preprocessing,
 } from "./family.ts"
+import { formerNames } from "./former-names.ts"
 import { mobilenetV2 } from "./mobilenet-v2.ts"
 import { regnet } from "./regnet.ts"
 import { resnet } from "./resnet.ts"
@@ -44,6 +46,8 @@ export interface ModelDescription {
   minimumSize: number
   /** Side of the only images that the network can take; undefined where it takes any. */
   fixedSize: number | undefined
+  /** Name of the config's field that says this size. */
+  sizeField: string | undefined
   build(): ImageModel
   /** Weights of the same architecture for images of another size, fitted to this one. */
   adapt(weights: Readonly<Record<string, NdArray>>): Record<string, NdArray>
@@ -66,7 +70,8 @@ export function modelNames(): string[] {
  * Describes a registered model, or any member of a family by its config.
  * @param name a registered model ("convnext_tiny") or a family ("convnext")
  * @param config what differs from the registered config, in timm's names, camelCase
- * @param inputSize side of the images, for networks that are made for one size. Default: the registered one
+ * @param inputSize side of the images, for networks that are made for one size, where the config does not say it.
+ *   Default: the registered one
  * Throws a UsageError for an unknown name, an unknown field of the config or a value that does not fit.
  */
 export function describeModel(
@@ -76,10 +81,7 @@ export function describeModel(
 ): ModelDescription {
   const family = families.find((f) => f.name === name || Object.hasOwn(f.models, name))
   if (!family) {
-    const hint = suggestion(
-      name,
-      families.flatMap(({ name, models }) => [name, ...Object.keys(models)]),
-    )
+    const hint = suggestModel(name)
     throw new UsageError(
       `there is no model ${name}${hint || "; `convnext models` lists all, and defineModel adds one of your own"}`,
     )
@@ -105,16 +107,41 @@ export function describeModel(
     preprocessing: { ...preprocessing, inputSize: fixedSize ?? preprocessing.inputSize },
     minimumSize: family.minimumSize(full),
     fixedSize,
+    sizeField,
     build: () => family.build(full),
     adapt: (weights) => family.adapt?.(weights, full) ?? { ...weights },
   }
 }
 
+/** ", did you mean X?" with today's name of what timm used to call so, or the nearest name, or nothing. */
+export function suggestModel(name: string): string {
+  const renamed = Object.hasOwn(formerNames, name) ? formerNames[name] : undefined
+  if (renamed !== undefined) return `, did you mean ${renamed}?`
+  const known = families.flatMap((family) => [family.name, ...Object.keys(family.models)])
+  return suggestion(name, known)
+}
+
+/** Whether a name is that of a registered model or of a family. */
+export function isModelName(name: string): boolean {
+  return families.some((family) => family.name === name || Object.hasOwn(family.models, name))
+}
+
+/** Parts of a name in timm's form, `model.tag`. */
+export interface ModelName {
+  model: string
+  /** Weights of the model; undefined where the name has none. */
+  tag: string | undefined
+}
+
+/** Parts `convnext_tiny.fb_in1k` into the model and the tag of its weights. Other names are returned as they are. */
+export function parseModelName(name: string): ModelName {
+  const dot = name.indexOf(".")
+  const model = name.slice(0, dot)
+  return dot !== -1 && isModelName(model) ? { model, tag: name.slice(dot + 1) } : { model: name, tag: undefined }
+}
+
 function checkBase({ inChannels, numClasses, dropPathRate }: BaseConfig): void {
   checkCount("inChannels", inChannels)
   checkCount("numClasses", numClasses, 0)
-  check(
-    Number.isFinite(dropPathRate) && dropPathRate >= 0 && dropPathRate < 1,
-    `dropPathRate must be at least 0 and below 1, got ${dropPathRate}`,
-  )
+  checkRate("dropPathRate", dropPathRate)
 }

@@ -16,7 +16,7 @@ import { dropout, dropPath, dropPathRates } from "../nn/stochastic.ts"
 import { checkCount } from "../tensor/errors.ts"
 import { add, globalAvgPool, relu } from "../tensor/ops/index.ts"
 import type { Tensor } from "../tensor/tensor.ts"
-import { check, type FeatureInfo, type ImageModel, type ModelFamily, type Preprocessing } from "./family.ts"
+import { check, checkRate, type FeatureInfo, type ImageModel, type ModelFamily, type Preprocessing } from "./family.ts"
 
 export interface RegNetConfig {
   /** Blocks of all stages together. */
@@ -334,10 +334,7 @@ export const regnet: ModelFamily<RegNetConfig> = {
     check(Number.isFinite(bottleRatio) && bottleRatio > 0, `bottleRatio must be a number above 0, got ${bottleRatio}`)
     check(Number.isFinite(seRatio) && seRatio >= 0, `seRatio must be a number of at least 0, got ${seRatio}`)
     check(typeof zeroInitLast === "boolean", `zeroInitLast must be true or false, got ${zeroInitLast}`)
-    check(
-      Number.isFinite(dropRate) && dropRate >= 0 && dropRate < 1,
-      `dropRate must be at least 0 and below 1, got ${dropRate}`,
-    )
+    checkRate("dropRate", dropRate)
     const shapes = stageShapes(config)
     const widths = shapes.map(({ channels }) => channels)
     check(shapes.length === 4, `depth, w0, wa and wm must give 4 stages, got widths [${widths}]`)

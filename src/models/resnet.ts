@@ -16,7 +16,7 @@ import { dropout, dropPath, dropPathRates } from "../nn/stochastic.ts"
 import { checkCount, isCount } from "../tensor/errors.ts"
 import { add, avgPool2d, globalAvgPool, maxPool2d, relu } from "../tensor/ops/index.ts"
 import type { Tensor } from "../tensor/tensor.ts"
-import { check, type FeatureInfo, type ImageModel, type ModelFamily, type Preprocessing } from "./family.ts"
+import { check, checkRate, type FeatureInfo, type ImageModel, type ModelFamily, type Preprocessing } from "./family.ts"
 
 export interface ResNetConfig {
   /** Kind of the residual blocks, also by timm's class names. */
@@ -346,8 +346,7 @@ export const resnet: ModelFamily<ResNetConfig> = {
     for (const field of ["avgDown", "zeroInitLast"] as const) {
       check(typeof config[field] === "boolean", `${field} must be true or false, got ${config[field]}`)
     }
-    const inRange = Number.isFinite(dropRate) && dropRate >= 0 && dropRate < 1
-    check(inRange, `dropRate must be at least 0 and below 1, got ${dropRate}`)
+    checkRate("dropRate", dropRate)
     if (blocks[block] === BasicBlock) {
       const message = `basic blocks have cardinality 1 and baseWidth 64, got ${cardinality} and ${baseWidth}`
       check(cardinality === 1 && baseWidth === 64, `${message}; block "bottleneck" takes others`)

@@ -13,7 +13,7 @@ import { chain, Module } from "../nn/module.ts"
 import { dropout, dropPathRates } from "../nn/stochastic.ts"
 import { globalAvgPool, maxPool2d, relu } from "../tensor/ops/index.ts"
 import type { Tensor } from "../tensor/tensor.ts"
-import { type BaseConfig, check, type FeatureInfo, type ImageModel, type ModelFamily } from "./family.ts"
+import { type BaseConfig, check, checkRate, type FeatureInfo, type ImageModel, type ModelFamily } from "./family.ts"
 import { blockChannels, makeNorm, RoadmapBlock } from "./roadmap-block.ts"
 import {
   architectureOf,
@@ -209,8 +209,7 @@ export const roadmap: ModelFamily<RoadmapConfig> = {
       width > 0,
       `a scale of ${scale} leaves no channel: the first stage has ${architectureOf(regime, steps).width}`,
     )
-    const isRate = Number.isFinite(dropRate) && dropRate >= 0 && dropRate < 1
-    check(isRate, `dropRate must be at least 0 and below 1, got ${dropRate}`)
+    checkRate("dropRate", dropRate)
   },
   build: (config) => new Roadmap(config),
   // The stride of the last stage.

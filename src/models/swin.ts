@@ -17,7 +17,7 @@ import type { Dim } from "../tensor/dim.ts"
 import { checkCount, isCount } from "../tensor/errors.ts"
 import { mean, pad, reshape, transpose } from "../tensor/ops/index.ts"
 import type { Tensor } from "../tensor/tensor.ts"
-import { check, type FeatureInfo, type ImageModel, type ModelFamily, type Preprocessing } from "./family.ts"
+import { check, checkRate, type FeatureInfo, type ImageModel, type ModelFamily, type Preprocessing } from "./family.ts"
 import { fitTable } from "./swin/relative-position.ts"
 import { WindowAttention, type WindowAttentionOptions, WindowConstants } from "./swin/window-attention.ts"
 import { type Size, windowFor } from "./swin/windows.ts"
@@ -308,8 +308,5 @@ function validate(config: SwinConfig): void {
   })
   check(Number.isFinite(mlpRatio) && embedDim * mlpRatio >= 1, `mlpRatio must leave a channel, got ${mlpRatio}`)
   check(typeof qkvBias === "boolean", `qkvBias must be true or false, got ${qkvBias}`)
-  for (const field of ["dropRate", "projDropRate", "attnDropRate"] as const) {
-    const rate = config[field]
-    check(Number.isFinite(rate) && rate >= 0 && rate < 1, `${field} must be at least 0 and below 1, got ${rate}`)
-  }
+  for (const field of ["dropRate", "projDropRate", "attnDropRate"] as const) checkRate(field, config[field])
 }

@@ -170,7 +170,7 @@ test.each([
   [{ regTokens: -1 }, "regTokens must be a whole number of at least 0, got -1"],
   [{ globalPool: "max" }, 'globalPool must be "token" or "avg", got max'],
   [{ classToken: false }, 'globalPool "token" needs classToken true'],
-  [{ attnDropRate: 1 }, "attnDropRate must be a number of at least 0 and below 1, got 1"],
+  [{ attnDropRate: 1 }, "attnDropRate must be at least 0 and below 1, got 1"],
   [{ qkvBias: "yes" }, "qkvBias must be true or false, got yes"],
   [{ fcNorm: 1 }, "fcNorm must be true, false or null, got 1"],
   [{ initValues: 0 }, "initValues must be a number other than 0, or null for no layer scale, got 0"],

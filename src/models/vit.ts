@@ -19,7 +19,7 @@ import { checkCount } from "../tensor/errors.ts"
 import type { NdArray } from "../tensor/ndarray.ts"
 import { add, broadcastTo, concat, mean, mul, reshape, slice, split, squeeze } from "../tensor/ops/index.ts"
 import type { Tensor } from "../tensor/tensor.ts"
-import { check, type FeatureInfo, type ImageModel, type ModelFamily, type Preprocessing } from "./family.ts"
+import { check, checkRate, type FeatureInfo, type ImageModel, type ModelFamily, type Preprocessing } from "./family.ts"
 import { resamplePositions } from "./position-embedding.ts"
 
 export interface VisionTransformerConfig {
@@ -278,13 +278,7 @@ function validate(config: VisionTransformerConfig): void {
   const { imgSize, patchSize, embedDim, numHeads, mlpRatio, initValues, normEps, globalPool, fcNorm } = config
   for (const field of counts) checkCount(field, config[field])
   checkCount("regTokens", config.regTokens, 0)
-  for (const field of rates) {
-    const rate = config[field]
-    check(
-      Number.isFinite(rate) && rate >= 0 && rate < 1,
-      `${field} must be a number of at least 0 and below 1, got ${rate}`,
-    )
-  }
+  for (const field of rates) checkRate(field, config[field])
   for (const field of switches) {
     check(typeof config[field] === "boolean", `${field} must be true or false, got ${config[field]}`)
   }

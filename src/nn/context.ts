@@ -1,6 +1,7 @@
 /** How a forward pass is meant: training or evaluation, and where its random numbers come from. Nothing asks a global. */
 
 import type { Dim, Shape } from "../tensor/dim.ts"
+import { UsageError } from "../tensor/errors.ts"
 import { type NdArray, ndarray } from "../tensor/ndarray.ts"
 import { input, type Tensor } from "../tensor/tensor.ts"
 import type { Buffer, Parameter } from "./module.ts"
@@ -89,7 +90,13 @@ export class TrainingContext implements Context {
     return input(name, shape)
   }
 
+  /** Throws a UsageError for a buffer that has its next value already: of two, one would be lost. */
   update(buffer: Buffer, value: Tensor): void {
+    if (this.updates.has(buffer)) {
+      throw new UsageError(
+        `${buffer.name} is updated twice in one forward pass: a layer with running statistics can be used only once in it`,
+      )
+    }
     this.updates.set(buffer, value)
   }
 
@@ -104,6 +111,9 @@ export class TrainingContext implements Context {
     return name
   }
 }
+
+/** The symbolic dimension of the samples of a batch. */
+export const BATCH = "N"
 
 /** The symbolic dimension that the samples kept by one residual branch have. */
 export const keptSymbol = (dropPath: string) => `${dropPath}.kept`

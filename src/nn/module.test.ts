@@ -4,9 +4,9 @@ import { add, mul } from "../tensor/ops/index.ts"
 import { input, type Tensor } from "../tensor/tensor.ts"
 import { type Context, evaluation, TrainingContext } from "./context.ts"
 import { ones, zeros } from "./initializers.ts"
-import { Linear } from "./layers.ts"
+import { Conv2d, Linear } from "./layers.ts"
 import { Block, bindModule, chain, Module, Parameter, snakeCase } from "./module.ts"
-import { BatchNorm2d } from "./norm.ts"
+import { BatchNorm2d, GroupNorm } from "./norm.ts"
 
 class Scale extends Module {
   readonly layerScale = new Parameter([3], ones)
@@ -133,4 +133,77 @@ describe("contexts", () => {
     expect(context.dropPaths.map(({ rate }) => rate)).toEqual([0.1, 0.2])
     expect(new Set(context.dropPaths.map(({ name }) => name)).size).toBe(2)
   })
+})
+
+/** A network whose forward pass is given. */
+class Net extends Module {
+  readonly #run: (x: Tensor, context: Context) => Tensor
+
+  constructor(fields: object, run: (x: Tensor, context: Context) => Tensor = (x) => x) {
+    super()
+    Object.assign(this, fields)
+    this.#run = run
+  }
+
+  forward(x: Tensor, context: Context): Tensor {
+    return this.#run(x, context)
+  }
+}
+
+describe("what a network cannot be made of is a UsageError", () => {
+  const scale = new Scale()
+  const weight = new Parameter([3], ones)
+  test.each<[string, object, string]>([
+    ["a module in two fields", { a: scale, b: [scale] }, "a and b.0 are the same Scale"],
+    [
+      "a parameter in two fields",
+      { inner: new Net({ weight }), own: weight },
+      "inner.weight and own are the same param",
+    ],
+    ["modules in an object", { heads: { cat: new Scale() } }, "heads holds modules or parameters in an object"],
+    ["modules in a Map", { heads: new Map([["cat", new Scale()]]) }, "heads holds modules or parameters in an object"],
+    ["a module without forward", { part: Object.create(Module.prototype) }, "part has no method forward"],
+  ])("%s", (_, fields, message) => {
+    const bind = () => bindModule(new Net(fields))
+    expect(bind).toThrow(expect.objectContaining({ name: "UsageError", message: expect.stringContaining(message) }))
+  })
+
+  test("a forward that returns nothing", () => {
+    const net = new Net({}, () => undefined as never)
+    bindModule(net)
+    expect(() => net.forward(input("x", [3]), evaluation)).toThrow("forward of Net returned nothing")
+  })
+
+  test("batch normalisation that is used twice in a training step", () => {
+    const bn = new BatchNorm2d(3)
+    const net = new Net({ bn }, (x, context) => bn.forward(bn.forward(x, context), context))
+    bindModule(net)
+    const x = input("x", ["N", 3])
+    expect(net.forward(x, evaluation).shape).toEqual(["N", 3])
+    expect(() => net.forward(x, new TrainingContext("N"))).toThrow("bn.running_mean is updated twice")
+  })
+})
+
+test("shapes that do not fit are told with the path of the innermost module, once", () => {
+  const root = new Root()
+  bindModule(root)
+  expect(() => root.forward(input("x", ["N", 3, 4]), evaluation)).toThrow(/^add: shapes/)
+  const net = new BlockRoot()
+  bindModule(net)
+  expect(() => net.forward(input("x", ["N", 2, 2, 5]), evaluation)).toThrow(/^blocks\.0\.bn: batchNorm: weight must/)
+})
+
+test.each<[string, () => Module, string]>([
+  ["Conv2d", () => new Conv2d(6, 8, { kernelSize: 3, groups: 4 }), "Conv2d: 4 groups do not divide 6 input"],
+  ["Conv2d", () => new Conv2d(6, 8, { kernelSize: [3, 3] as never }), "Conv2d: kernelSize must be a whole number"],
+  ["Conv2d", () => new Conv2d(6, 8, { kernelSize: 3, padding: "valid" as never }), "Conv2d: padding must be a whole"],
+  ["Linear", () => new Linear(2.5, 1), "Linear: inFeatures must be a whole number of at least 1, got 2.5"],
+  ["GroupNorm", () => new GroupNorm(3, 8), "GroupNorm: 3 groups do not divide 8 channels"],
+])("numbers that %s cannot be built with are RangeErrors", (_, build, message) => {
+  expect(build).toThrow(RangeError)
+  expect(build).toThrow(message)
+})
+
+test("a parameter has a shape of whole numbers", () => {
+  expect(() => new Parameter([2, "N" as never], ones)).toThrow('must be whole numbers, got [2, "N"]')
 })

@@ -1,12 +1,22 @@
 /** Modules: what a network is made of. A module declares its parameters and children as fields, and computes on tensors. */
 
+import { printed } from "../tensor/checks.ts"
+import { isCount, UsageError } from "../tensor/errors.ts"
 import type { DType } from "../tensor/ndarray.ts"
-import { input, inputOp, Tensor, withScope } from "../tensor/tensor.ts"
+import { inputOp, Tensor, withScope } from "../tensor/tensor.ts"
 import { type Context, forParameters } from "./context.ts"
 import type { Initializer } from "./initializers.ts"
 
 /** Name of a state that no network holds yet. */
-const UNNAMED = "unnamed state"
+const UNNAMED = ""
+
+/** The shape of a state. Throws a RangeError unless it is a list of whole numbers. */
+function checked(shape: readonly number[]): readonly number[] {
+  if (!Array.isArray(shape) || !shape.every((dim) => isCount(dim, 0))) {
+    throw new RangeError(`the shape of a parameter or buffer must be whole numbers, got ${printed(shape)}`)
+  }
+  return shape
+}
 
 /**
  * A value that lies with the model. Its name is its path through the fields of the modules that hold it, in timm's
@@ -17,7 +27,7 @@ abstract class State extends Tensor {
   readonly initialize: Initializer
 
   constructor(shape: readonly number[], initialize: Initializer, dtype: DType = "float32") {
-    const leaf = input(UNNAMED, shape, dtype)
+    const leaf = inputOp([], { name: UNNAMED, type: { shape: [...checked(shape)], dtype } })
     super(leaf.node, 0, leaf)
     // The node's output is the state itself, so that tensors found in a graph can be recognised.
     ;(leaf.node.outputs as Tensor[])[0] = this
@@ -85,7 +95,8 @@ const boundModules = new WeakMap<Module, BoundModule>()
  * Names all parameters and buffers of a network by their paths, and lets every module's nodes carry the module's path.
  * A module all of whose parameters are frozen runs as in evaluation. To be called on the root; a second call gives the
  * result of the first.
- * Throws an Error for a module that another network holds already.
+ * Throws a UsageError for a module that another network holds already, a module or parameter that two fields hold, one in
+ * a plain object, Map or Set, and a module without `forward`.
  */
 export function bindModule(root: Module): BoundModule {
   const known = boundModules.get(root)
@@ -97,22 +108,25 @@ export function bindModule(root: Module): BoundModule {
     modules: new Map(),
     blocks: [],
   }
-  const named = new Set<State>()
+  const places = new Map<State | Module, string>()
   /** Gives the parameters that were found. */
   const visit = (value: unknown, path: string): Parameter[] => {
+    if (value instanceof State || value instanceof Module) takePlace(places, value, path)
     if (value instanceof State) {
       if (value.node.op !== (inputOp as unknown)) throw new Error(`state ${path} is no leaf`)
-      if (value.name !== UNNAMED && !named.has(value)) {
-        throw new Error(`${path} is a part of another network already: its ${value.name}`)
+      if (value.name !== UNNAMED) {
+        throw new UsageError(`${path} is a part of another network already: its ${value.name}`)
       }
       value.name = path
-      named.add(value)
       bound.state.set(path, value)
       if (value instanceof Buffer) bound.buffers.set(path, value)
       else bound.parameters.set(path, value)
       return value instanceof Parameter ? [value] : []
     }
-    if (!(value instanceof Module || Array.isArray(value))) return []
+    if (!(value instanceof Module || Array.isArray(value))) {
+      refuseHidden(value, path)
+      return []
+    }
     if (value instanceof Module) bound.modules.set(path, value)
     if (value instanceof Block) bound.blocks.push(path)
     const found = Object.entries(value).flatMap(([key, child]) =>
@@ -126,10 +140,59 @@ export function bindModule(root: Module): BoundModule {
   return bound
 }
 
-/** Wraps an instance's `forward`: its nodes know where they belong, and frozen parameters make it run as in evaluation. */
+/** Throws a UsageError if the value has a place in the network already: it would be initialised and trained twice. */
+function takePlace(places: Map<State | Module, string>, value: State | Module, path: string): void {
+  const first = places.get(value)
+  if (first !== undefined) {
+    const what = value instanceof Module ? value.constructor.name : "parameter or buffer"
+    throw new UsageError(
+      `${first || "the root"} and ${path} are the same ${what}: keep it in one field, and use that one twice in forward`,
+    )
+  }
+  places.set(value, path)
+}
+
+/** Throws a UsageError for modules and parameters in containers that are not walked through: they would never be trained. */
+function refuseHidden(value: unknown, path: string): void {
+  const isPlain = value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype
+  if (!(isPlain || value instanceof Map || value instanceof Set)) return
+  const members: unknown[] = isPlain ? Object.values(value as object) : [...(value as Map<unknown, unknown>).values()]
+  if (members.flat().some((member) => member instanceof Module || member instanceof State)) {
+    throw new UsageError(`${path} holds modules or parameters in an object: use a field for each, or an array`)
+  }
+}
+
+/** Errors that tell their module already. */
+const located = new WeakSet<Error>()
+
+/**
+ * Wraps an instance's `forward`: its nodes know where they belong, RangeErrors begin with the path of the innermost module,
+ * and frozen parameters make it run as in evaluation.
+ */
 function wrapForward(module: Module, path: string, parameters: readonly Parameter[]): void {
+  const name = path || module.constructor.name
+  if (typeof module.forward !== "function") throw new UsageError(`${name} has no method forward`)
   const forward = module.forward.bind(module)
+  const run = (x: Tensor, context: Context): Tensor => {
+    try {
+      return forward(x, forParameters(context, parameters))
+    } catch (error) {
+      throw locate(error, path)
+    }
+  }
   Object.defineProperty(module, "forward", {
-    value: (x: Tensor, context: Context) => withScope(path, () => forward(x, forParameters(context, parameters))),
+    value: (x: Tensor, context: Context) => {
+      const y = withScope(path, () => run(x, context))
+      if (y === undefined) throw new UsageError(`forward of ${name} returned nothing: it must return a tensor`)
+      return y
+    },
   })
+}
+
+function locate(error: unknown, path: string): unknown {
+  if (!(error instanceof RangeError) || located.has(error)) return error
+  const message = path ? `${path}: ${error.message}` : error.message
+  const result = new RangeError(message, { cause: error })
+  located.add(result)
+  return result
 }

@@ -1,8 +1,9 @@
 /** Normalisation layers. */
 
+import { expectWhole } from "../tensor/checks.ts"
 import { ndarray } from "../tensor/ndarray.ts"
 import { add, batchNorm, batchNormTraining, groupNorm, layerNorm, mul } from "../tensor/ops/index.ts"
-import { constant, type Tensor } from "../tensor/tensor.ts"
+import { constant, named, type Tensor } from "../tensor/tensor.ts"
 import type { Context } from "./context.ts"
 import { constantValue, type Initializer, ones, zeros } from "./initializers.ts"
 import { Buffer, Module, Parameter } from "./module.ts"
@@ -73,7 +74,10 @@ export class BatchNorm2d extends Module {
   }
 }
 
-/** Normalisation of each sample over its positions and the channels of a group. x [N, ..., C]; weight and bias [C]. */
+/**
+ * Normalisation of each sample over its positions and the channels of a group. x [N, ..., C]; weight and bias [C].
+ * Throws a RangeError for groups that do not divide the channels.
+ */
 export class GroupNorm extends Module {
   readonly weight: Parameter
   readonly bias: Parameter
@@ -82,6 +86,11 @@ export class GroupNorm extends Module {
 
   constructor(groups: number, channels: number, epsilon = 1e-5) {
     super()
+    named("GroupNorm", () => {
+      expectWhole("groups", groups, 1)
+      expectWhole("channels", channels, 1)
+      if (channels % groups !== 0) throw new RangeError(`${groups} groups do not divide ${channels} channels`)
+    })
     this.weight = new Parameter([channels], ones)
     this.bias = new Parameter([channels], zeros)
     this.#groups = groups

@@ -52,13 +52,13 @@ describe("a network of one's own", () => {
   const described = summary(new Net(), ["N", 6, 4, 3])
   const rows = byName(described)
 
-  test("has a row for each module that computes or has parameters, as an image meets them", () => {
+  test("has a row for each module that computes or has parameters, before its parts, as an image meets them", () => {
     expect(described.layers.map(({ name, type }) => `${name} ${type}`)).toEqual([
-      "conv Conv2d",
-      "block.fc1 Linear",
-      "block Residual",
-      "block.fc2 Linear",
       "(root) Net",
+      "conv Conv2d",
+      "block Residual",
+      "block.fc1 Linear",
+      "block.fc2 Linear",
       "head Linear",
       "unused Linear",
     ])
@@ -101,11 +101,12 @@ describe("a network of one's own", () => {
       // gelu, which fc2 reads, and the sum, which the network reads.
       block: 4 * 48 + 4 * 24,
       "block.fc2": 4 * 24,
-      "(root)": 4 * 24,
+      // What it flattens is the block's.
+      "(root)": 0,
       head: 4 * 10,
       unused: 0,
     })
-    expect(described.activationBytes.forward).toBe(4 * (24 + 48 + 48 + 24 + 24 + 24 + 10))
+    expect(described.activationBytes.forward).toBe(4 * (24 + 48 + 48 + 24 + 24 + 10))
   })
 
   test("training keeps what the backward pass reads, and less of it where more is computed again", () => {
@@ -193,8 +194,8 @@ test("the table has a line for each layer and the sums, its columns aligned", ()
   const lines = printSummary(summary(new Add(), ["N", 4])).split("\n")
   expect(lines).toEqual([
     "layer   type    output    parameters   MACs  output bytes  kept: none  kept: cheap  kept: block",
-    "fc      Linear  [N, 300]       1,500  1,200         1,200           0            0            0",
     "(root)  Add     [N, 300]           0      0         1,200       1,200        1,200        1,200",
+    "fc      Linear  [N, 300]       1,500  1,200         1,200           0            0            0",
     "total                          1,500  1,200         2,400       1,200        1,200        1,200",
   ])
 })

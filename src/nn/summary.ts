@@ -4,8 +4,8 @@
  */
 
 import { gradients } from "../autodiff/gradients.ts"
-import { keptActivations } from "../autodiff/kept.ts"
-import { fixedNodes, type Recompute } from "../autodiff/recompute.ts"
+import { isView, keptActivations } from "../autodiff/kept.ts"
+import { fixedNodes, type Recompute, recomputeModes } from "../autodiff/recompute.ts"
 import { prepareForTraining } from "../compile/compile.ts"
 import { bindShape, type Dim, printShape, type Shape, symbolOf } from "../tensor/dim.ts"
 import { UsageError } from "../tensor/errors.ts"
@@ -18,7 +18,7 @@ import { type BoundModule, bindModule, Module } from "./module.ts"
 
 /** Memory of activations, in bytes. */
 export interface ActivationBytes {
-  /** What a layer hands on to other layers. */
+  /** All values that a layer computes and other layers read: several, where others work between. A view takes no memory. */
   forward: number
   /** What training keeps until the backward pass has read it, by what it computes again instead of keeping it. */
   training: Record<Recompute, number>
@@ -43,7 +43,7 @@ export interface LayerSummary {
 export interface ModelSummary {
   /** The first dimension is the batch, a symbol. */
   inputShape: Dim[]
-  /** In the order in which an image meets them. */
+  /** In the order in which an image meets them, each module before what it is made of. */
   layers: LayerSummary[]
   parameters: number
   macs: number
@@ -56,8 +56,6 @@ export interface NetworkOfImages {
   readonly network: { readonly root: Module }
   readonly dataConfig: { readonly inputSize: number; readonly channels: number }
 }
-
-const recomputeModes: readonly Recompute[] = ["none", "cheap", "block"]
 
 /**
  * Describes a model, or a network of one's own, layer by layer. For training it takes the loss to read the output.
@@ -131,20 +129,40 @@ class Rows {
     return row
   }
 
-  /** All rows in the order of their first mention, with their parameters. */
+  /** All rows with their parameters: modules before their parts, these in the order of their first mention. */
   all(): LayerSummary[] {
     for (const [name, { size }] of this.#bound.parameters) this.at(this.#ownerOf(name)).parameters += sizeOf(size)
-    return [...this.#rows.values()]
+    return outermostFirst([...this.#rows.keys()]).map((path) => this.at(path))
   }
 
   /** Path of the module in whose fields a parameter is, in a list or not. */
   #ownerOf(parameter: string): string {
     let path = parameter
-    do path = path.slice(0, Math.max(0, path.lastIndexOf(".")))
+    do path = parentOf(path)
     while (!this.#bound.modules.has(path))
     return path
   }
 }
+
+/** The paths as a tree from its root down, in which those that are mentioned first come first. */
+function outermostFirst(paths: readonly string[]): string[] {
+  const known = new Set(paths)
+  const parts = new Map<string, Set<string>>()
+  for (const path of paths) {
+    for (let part = path; part; part = parentOf(part)) {
+      const siblings = parts.get(parentOf(part)) ?? new Set()
+      parts.set(parentOf(part), siblings.add(part))
+    }
+  }
+  const below = (path: string): string[] => [
+    ...(known.has(path) ? [path] : []),
+    ...[...(parts.get(path) ?? [])].flatMap(below),
+  ]
+  return below("")
+}
+
+/** The path of what holds a module or a parameter: `blocks` of `blocks.0`. */
+const parentOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf(".")))
 
 /** Output shapes, multiply-accumulates and what layers hand on, in evaluation. */
 function addForward(rows: Rows, root: Module, { parameters }: BoundModule, shape: Shape): void {
@@ -159,7 +177,7 @@ function addForward(rows: Rows, root: Module, { parameters }: BoundModule, shape
     const row = rows.at(node.scope)
     row.macs += macsOf(node)
     row.outputShape = [...node.outputs[0]!.shape]
-    if (isFixed(node)) continue
+    if (isFixed(node) || isView(node)) continue
     for (const x of node.outputs) if (handedOn.has(x)) row.activationBytes.forward += bytesOf(x)
   }
 }

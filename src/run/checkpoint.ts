@@ -4,49 +4,17 @@ import { readdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { z } from "zod"
 import { createModel, type Model } from "../models/model.ts"
-import { Network, type StateDict } from "../models/network.ts"
-import { describeModel } from "../models/registry.ts"
+import type { StateDict } from "../models/network.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
 import type { Trainer } from "../train/trainer.ts"
+import { checkClaims, type ModelMetadata, readMetadata, writeMetadata } from "../weights/model-metadata.ts"
 import { loadSafetensors, saveSafetensors } from "../weights/node/files.ts"
-import { type ResolvedWeights, resolveWeights } from "../weights/node/resolve.ts"
 import { dataRecord } from "./data-record.ts"
-import { exists, openRunFolder, type RunPaths, readJson, runPaths, writeJson } from "./folder.ts"
-
-/** What the metadata of a checkpoint says of its model: enough to use it with nothing else at hand. */
-const modelMetadata = z.object({
-  model: z.string(),
-  config: z.record(z.string(), z.unknown()),
-  classes: z.array(z.string()),
-  preprocessing: z.object({
-    inputSize: z.number(),
-    interpolation: z.enum(["bicubic", "bilinear"]),
-    cropPct: z.number(),
-    cropMode: z.enum(["center", "squash", "border"]),
-    mean: z.array(z.number()),
-    std: z.array(z.number()),
-  }),
-})
-
-type ModelMetadata = z.infer<typeof modelMetadata>
-
-/** Key of our entry in the metadata of a safetensors file. */
-const METADATA_KEY = "convnext"
+import { exists, openRunFolder, type RunPaths, readJson, writeJson } from "./folder.ts"
 
 /** Writes weights with all that is needed to use them. The tensors have timm's names, so that timm reads them too. */
 export async function saveModel(path: string, model: Model, weights: StateDict = model.weights): Promise<void> {
-  await saveSafetensors(path, weights, { format: "pt", ...metadataOf(model) })
-}
-
-function metadataOf({ name, config, classes = [], dataConfig }: Model): Record<string, string> {
-  const { inputSize, interpolation, cropPct, cropMode, mean, std } = dataConfig
-  const description: ModelMetadata = {
-    model: name,
-    config,
-    classes,
-    preprocessing: { inputSize, interpolation, cropPct, cropMode, mean: [...mean], std: [...std] },
-  }
-  return { [METADATA_KEY]: JSON.stringify(description) }
+  await saveSafetensors(path, weights, { format: "pt", ...writeMetadata(model) })
 }
 
 export interface LoadRunOptions {
@@ -70,20 +38,7 @@ export async function loadRun(
     throw new InputError(`there is no ${file}: a run has checkpoints once its first epoch is done`)
   }
   const { tensors, metadata } = await loadSafetensors(file)
-  return rebuildModel(file, parseMetadata(file, metadata[METADATA_KEY]), tensors, { device, threads })
-}
-
-/**
- * Weights to start from, by what a person calls them: see {@link resolveWeights}. Of a run's checkpoint, or the folder of
- * a run, the names of the classes are known.
- */
-export async function loadWeights(name: string, model: string): Promise<ResolvedWeights> {
-  const path = (await exists(runPaths(name).config)) ? runPaths(name).best : name
-  if (!path.endsWith(".safetensors")) return resolveWeights(path, model)
-  const { tensors, metadata } = await loadSafetensors(path)
-  const description = metadata[METADATA_KEY]
-  const classes = description === undefined ? undefined : parseMetadata(path, description).classes
-  return classes === undefined ? { tensors, source: path } : { tensors, source: path, classes }
+  return rebuildModel(file, requireMetadata(file, metadata), tensors, { device, threads })
 }
 
 async function rebuildModel(
@@ -92,9 +47,11 @@ async function rebuildModel(
   weights: StateDict,
   { device, threads }: Pick<LoadRunOptions, "device" | "threads">,
 ): Promise<Model> {
-  const { model, config, classes, preprocessing } = metadata
+  const { model, config, preprocessing } = metadata
+  // A model whose classes have no names has none in its file.
+  const classes = metadata.classes.length > 0 ? metadata.classes : undefined
   try {
-    checkSize(file, metadata, weights)
+    checkClaims(file, { model, config: classes ? { ...config, numClasses: classes.length } : config }, weights)
     return await createModel(model, { config, classes, preprocessing, weights, device, threads })
   } catch (error) {
     // The mistake is in the file, not in the call.
@@ -104,32 +61,11 @@ async function rebuildModel(
   }
 }
 
-/** Blocks that a model in a file may have. The deepest published ConvNeXt has 36. */
-const MAX_BLOCKS = 1000
-
-/** Throws an InputError, before memory is taken, for a description of a model that is larger than the weights beside it. */
-function checkSize(file: string, { model, config, classes }: ModelMetadata, weights: StateDict): void {
-  const depths = Array.isArray(config.depths) ? config.depths : []
-  const blocks = depths.reduce((sum: number, depth) => sum + Math.abs(Number(depth)), 0)
-  if (blocks > MAX_BLOCKS) {
-    throw new InputError(`${file} describes a model of ${blocks} blocks: more than ${MAX_BLOCKS} are not read`)
-  }
-  const { parameterCount } = new Network(describeModel(model, { ...config, numClasses: classes.length }))
-  const held = Object.values(weights).reduce((sum, { data }) => sum + data.length, 0)
-  if (parameterCount > held) {
-    throw new InputError(`${file} describes a model of ${parameterCount} parameters, but holds ${held} values`)
-  }
-}
-
-function parseMetadata(file: string, text: string | undefined): ModelMetadata {
-  if (text === undefined) {
-    throw new InputError(`${file} does not say what model it belongs to: it was not written by a run`)
-  }
-  try {
-    return modelMetadata.parse(JSON.parse(text))
-  } catch {
-    throw new InputError(`${file} has a damaged description of its model`)
-  }
+/** What a file says of its model. Throws an InputError if it says nothing. */
+function requireMetadata(file: string, metadata: Readonly<Record<string, string>>): ModelMetadata {
+  const description = readMetadata(file, metadata)
+  if (description !== undefined) return description
+  throw new InputError(`${file} does not say what model it belongs to: it was not written by a run`)
 }
 
 /** Where a run stands. Everything here and in the tensors is exact, so that a resumed run reaches the same bits. */
@@ -169,7 +105,7 @@ export async function saveState(paths: RunPaths, model: Model, trainer: Trainer,
   const { tensors, ...counters } = trainer.state()
   const file = `state-${progress.epoch}-${progress.batch}.safetensors`
   const weights = Object.fromEntries(Object.entries(model.weights).map(([name, value]) => [`model/${name}`, value]))
-  await saveSafetensors(join(paths.folder, file), { ...weights, ...tensors }, metadataOf(model))
+  await saveSafetensors(join(paths.folder, file), { ...weights, ...tensors }, writeMetadata(model))
   // What belongs to the tensors comes last: the progress of a resumed run still holds that of its earlier state.
   const state: RunState = { ...progress, version: 1, tensors: file, ...counters }
   await writeJson(paths.state, state)
@@ -199,7 +135,7 @@ export async function loadState(
   for (const [name, value] of Object.entries(tensors)) {
     if (name.startsWith("model/")) weights[name.slice("model/".length)] = value
   }
-  const description = parseMetadata(file, metadata[METADATA_KEY])
+  const description = requireMetadata(file, metadata)
   return { state, model: await rebuildModel(file, description, weights, options), tensors }
 }
 

@@ -5,6 +5,7 @@ import { parse, stringify } from "yaml"
 import { InputError, UsageError } from "../tensor/errors.ts"
 import { type CheckedTrainOptions, checkTrainOptions, type TrainOptions } from "../train/options.ts"
 import { writeFileAtomic } from "../weights/node/atomic-file.ts"
+import { absoluteWeights } from "../weights/node/resolve.ts"
 import { readText } from "./folder.ts"
 import type { RunSettings } from "./settings.ts"
 
@@ -14,8 +15,12 @@ const givenModelMark =
 
 /** Writes the resolved options. Its paths hold wherever the run is resumed from. */
 export async function writeRunConfig(path: string, settings: RunSettings, modelGiven: boolean): Promise<void> {
-  const { data, weights } = settings
-  const resolved = { ...settings, data: data && resolve(data), weights: weights && resolve(weights) }
+  const { data, weights, model } = settings
+  const resolved = {
+    ...settings,
+    data: data && resolve(data),
+    weights: weights && (await absoluteWeights(weights, model)),
+  }
   const known = Object.fromEntries(Object.entries(resolved).filter(([, value]) => value !== undefined))
   await writeFileAtomic(path, [modelGiven ? givenModelMark : "", stringify(known)])
 }

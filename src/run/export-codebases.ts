@@ -202,7 +202,8 @@ export function findNetworkClass(codebase: Codebase, family: string, config: Con
   )
   const fitting = classes[unmet.findIndex((fields) => fields.length === 0)]
   if (fitting) return fitting
-  const [fewest] = [...unmet].sort((a, b) => a.length - b.length)
+  // Of two as near the later one, which differs from the first by what the model has.
+  const [fewest] = unmet.reverse().sort((a, b) => a.length - b.length)
   const why = fewest!.map((field) => `${field} ${JSON.stringify(config[field])}`).join(", ")
   throw new UsageError(`${codebase} has no ${family} with ${why}`)
 }

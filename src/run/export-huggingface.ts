@@ -18,6 +18,22 @@ const files = {
   card: "README.md",
 } as const
 
+/** Fields of `config.json` that are floats in Python: since version 5, transformers refuses to read them from integers. */
+const floatFields = [
+  "layer_scale_init_value",
+  "drop_path_rate",
+  "layer_norm_eps",
+  "mlp_ratio",
+  "hidden_dropout_prob",
+  "attention_probs_dropout_prob",
+]
+
+/** JSON in which floats look like some, as Python writes them: 0.0, where JavaScript writes 0. */
+function configText(config: Readonly<Record<string, unknown>>): string {
+  const whole = new RegExp(`^  "(${floatFields.join("|")})": -?\\d+(?=,?$)`, "gm")
+  return `${JSON.stringify(config, null, 2).replace(whole, "$&.0")}\n`
+}
+
 /**
  * Writes a folder with the model's config, weights and preprocessing by the names of transformers, and a model card.
  * @returns the Python that loads it
@@ -40,7 +56,7 @@ export async function exportHuggingFace(model: Model, path: string, facts: CardF
   ])
   await writeFolderAtomic(path, Object.values(files), async (folder) => {
     await saveSafetensors(join(folder, files.weights), tensors, { format: "pt" })
-    await writeJson(join(folder, files.config), described.config)
+    await writeFileAtomic(join(folder, files.config), [configText(described.config)])
     await writeJson(join(folder, files.preprocessor), described.preprocessor)
     await writeFileAtomic(join(folder, files.card), [card])
   })

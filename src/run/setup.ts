@@ -3,10 +3,12 @@
 import type { DataSplits } from "../data/dataset.ts"
 import { openDataset, openEmbedded } from "../data/node/open.ts"
 import { createModel, type Model } from "../models/model.ts"
+import { parseModelName } from "../models/registry.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
-import { checkTrainOptions, type TrainOptions } from "../train/options.ts"
-import { loadCheckpoint } from "../weights/load.ts"
-import { loadState, loadWeights, type SavedState } from "./checkpoint.ts"
+import { type CheckedTrainOptions, checkTrainOptions, type TrainOptions } from "../train/options.ts"
+import { createModelFrom } from "../weights/create.ts"
+import { resolveWeights } from "../weights/node/resolve.ts"
+import { loadState, type SavedState } from "./checkpoint.ts"
 import { readRunConfig } from "./config.ts"
 import { describeChange, recordData } from "./data-record.ts"
 import { createRunFolder, defaultName, openRunFolder, type RunPaths } from "./folder.ts"
@@ -29,7 +31,7 @@ export async function prepareRun(
   options: TrainOptions,
   onMessage?: (message: string) => void,
 ): Promise<RunSetup> {
-  const checked = checkTrainOptions(options)
+  const checked = nameWeights(checkTrainOptions(options))
   if (model) checkOptionsBeside(model, options)
   const splits = await openSplits(checked)
   const settings = resolveSettings(model ? { ...checked, ...settingsOf(model) } : checked, splits)
@@ -44,6 +46,13 @@ export async function prepareRun(
   const paths = await createRunFolder(options.name ?? defaultName(data, settings.model), options.out)
   trained.classes = [...classes]
   return { paths, settings, splits, model: trained, modelGiven: model !== undefined }
+}
+
+/** A model named with its weights, `convnext_tiny.fb_in1k`, as a model and weights. Others that are given come first. */
+function nameWeights(options: CheckedTrainOptions): CheckedTrainOptions {
+  if (options.model === undefined) return options
+  const { model, tag } = parseModelName(options.model)
+  return tag === undefined ? options : { ...options, model, weights: options.weights ?? options.model }
 }
 
 /** Options that belong to a model that is given, and were decided when it was made. */
@@ -106,12 +115,6 @@ async function createRunModel(
     threads,
   }
   if (weights === undefined) return createModel(name, options)
-  const found = await loadWeights(weights, name)
-  const { preprocessing, notice, source, tensors } = found
-  if (notice) onMessage?.(notice)
-  const model = await createModel(name, { ...options, preprocessing: { ...preprocessing, inputSize: imageSize } })
-  const others = found.classes !== undefined && found.classes.join("\n") !== classes.join("\n")
-  const { messages } = loadCheckpoint(model, tensors, { source, classes: others ? "fresh" : undefined, adopt: true })
-  for (const message of messages) onMessage?.(message)
-  return model
+  const found = await resolveWeights(weights, name)
+  return createModelFrom(name, { ...options, onMessage: (text) => onMessage?.(text) }, { ...found, owned: true })
 }

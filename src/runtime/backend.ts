@@ -18,6 +18,11 @@ export type Value = NdArray | DeviceTensor
 export interface SessionOptions {
   /** Threads for one run. Default: the cores there are. */
   threads?: number
+  /**
+   * Let the runtime rewrite the graph as it likes. Default true. Without, the same operators on the same values give the
+   * same bits whatever else is in the graph.
+   */
+  rewrite?: boolean
   /** Outputs that stay on the device: see {@link Session.runResident}. Default: none. */
   resident?: readonly string[]
 }

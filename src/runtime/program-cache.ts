@@ -12,7 +12,7 @@ export class ProgramCache<T> {
   readonly #release: (value: T) => Promise<void>
 
   /**
-   * @param capacity number of programs that are kept; the one that was made first goes first
+   * @param capacity number of programs that are kept; the one that was not used for longest goes first
    * @param release frees what a program holds
    */
   constructor(capacity: number, release: (value: T) => Promise<void>) {
@@ -23,6 +23,8 @@ export class ProgramCache<T> {
   /** Runs `work` with the program of `key`, which is made if it is not there. A failure to make it is not kept. */
   async use<R>(key: string, create: () => Promise<T>, work: (value: T) => Promise<R>): Promise<R> {
     const entry = this.#entries.get(key) ?? this.#add(key, create)
+    // The entries stand in the order of their last use.
+    if (this.#entries.delete(key)) this.#entries.set(key, entry)
     entry.users++
     try {
       return await work(await entry.value)

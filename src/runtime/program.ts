@@ -14,6 +14,8 @@ export interface ProgramOptions extends Pick<Target, "maxima">, PassOptions, Pic
   threads?: number
   /** Values that become part of the model: faster to read, but fixed. The other inputs are fed at each run. */
   constants?: Readonly<Record<string, NdArray>>
+  /** Let the runtime rewrite the graph: see {@link SessionOptions.rewrite}. Default true. */
+  rewrite?: boolean
   /** Outputs that stay on the device: see {@link Program.runResident}. Default: none. */
   resident?: readonly string[]
 }
@@ -32,7 +34,7 @@ export class Program {
 
   /** Compiles a graph for a backend. */
   static async create(graph: Graph, options: ProgramOptions): Promise<Program> {
-    const { name, backend, threads, constants = {}, maxima, anonymousDims, optimize, resident } = options
+    const { name, backend, threads, constants = {}, maxima, anonymousDims, optimize, rewrite, resident } = options
     const model = compile(graph, {
       name,
       initializers: constants,
@@ -44,7 +46,7 @@ export class Program {
       optimize,
     })
     const inputs = new Map([...graphInputs(graph)].filter(([input]) => constants[input] === undefined))
-    return new Program(await backend.createSession(model, { threads, resident }), inputs)
+    return new Program(await backend.createSession(model, { threads, rewrite, resident }), inputs)
   }
 
   /**

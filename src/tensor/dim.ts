@@ -60,7 +60,10 @@ export function bindShape(shape: Shape, values: Readonly<Record<string, number>>
   })
 }
 
-/** The values that symbols must have for `shape` to be `actual`. Throws a RangeError where they cannot be equal. */
+/**
+ * The values that symbols must have for `shape` to be `actual`. Throws a RangeError where they cannot be equal, and where a
+ * symbol would be 0: means of nothing are not numbers, and devices differ in what they make of an empty batch.
+ */
 export function matchShape(
   shape: Shape,
   actual: readonly number[],
@@ -75,11 +78,23 @@ export function matchShape(
       if (times !== size) throw fail()
       return
     }
+    if (size === 0) throw new RangeError(`${printShape(actual)} is empty: ${symbol} must be at least 1`)
     const value = size / times
     if (!Number.isInteger(value) || (values[symbol] !== undefined && values[symbol] !== value)) throw fail()
     values[symbol] = value
   })
   return values
+}
+
+const symbolic = /^([1-9]\d*\*)?[A-Za-z_][\w.]*$/
+
+/** Throws a RangeError unless the shape is a list of whole numbers and multiples of symbols. */
+export function expectDims(shape: Shape): void {
+  if (!Array.isArray(shape)) throw new RangeError(`the shape must be a list of dimensions, got ${shape}`)
+  for (const dim of shape) {
+    if (typeof dim === "string" ? symbolic.test(dim) : Number.isInteger(dim) && dim >= 0) continue
+    throw new RangeError(`${printShape(shape)} is no shape: ${dim} is neither a whole number nor a symbol like N`)
+  }
 }
 
 /** `[N, 56, 56, 96]` */

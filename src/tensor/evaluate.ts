@@ -1,7 +1,7 @@
 /** Evaluation of a graph in plain TypeScript, in float64: slow and obvious, the truth that devices are compared with. */
 
 import { bindShape, matchShape } from "./dim.ts"
-import { type Graph, inputName, topologicalOrder } from "./graph.ts"
+import { type Graph, graphInputs, topologicalOrder } from "./graph.ts"
 import { type DType, type NdArray, zeros } from "./ndarray.ts"
 import type { Tensor } from "./tensor.ts"
 
@@ -15,17 +15,15 @@ export function evaluate(graph: Graph, feeds: Readonly<Record<string, NdArray>>)
   const values = new Map<Tensor, NdArray>()
   const symbols: Record<string, number> = {}
   const order = topologicalOrder(Object.values(graph))
-  for (const node of order) {
-    const name = inputName(node.outputs[0]!)
-    if (name === undefined) continue
+  for (const [name, x] of graphInputs(graph)) {
     const feed = feeds[name]
     if (!feed) throw new RangeError(`evaluate: input ${name} has no value`)
     try {
-      matchShape(node.outputs[0]!.shape, feed.shape, symbols)
+      matchShape(x.shape, feed.shape, symbols)
     } catch (error) {
       throw new RangeError(`evaluate: input ${name}: ${(error as Error).message}`)
     }
-    values.set(node.outputs[0]!, feed)
+    values.set(x, feed)
   }
   for (const node of order) {
     if (values.has(node.outputs[0]!)) continue

@@ -31,19 +31,23 @@ export function topologicalOrder(outputs: Iterable<Tensor>): Node[] {
   return order
 }
 
-/** The inputs that a graph reads, by name. Throws an Error if two of them share a name. */
+/** The inputs that a graph reads, by name. Throws an Error if two of them share a name, or one has none yet. */
 export function graphInputs(graph: Graph): Map<string, Tensor> {
   const inputs = new Map<string, Tensor>()
   for (const node of topologicalOrder(Object.values(graph))) {
     const name = inputName(node.outputs[0]!)
     if (name === undefined) continue
+    if (name === "") {
+      const x = node.outputs[0]!
+      throw new Error(`the graph reads a parameter or buffer ${x} that has no name yet: call bindModule(root) first`)
+    }
     if (inputs.has(name)) throw new Error(`two different inputs of the graph are named ${name}`)
     inputs.set(name, node.outputs[0]!)
   }
   return inputs
 }
 
-/** The name of an input; undefined for other tensors. */
+/** The name of an input, "" for a parameter that no network has named; undefined for other tensors. */
 export function inputName(tensor: Tensor): string | undefined {
   return applies(tensor.node, inputOp) ? tensor.node.attributes.name : undefined
 }

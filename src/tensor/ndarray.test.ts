@@ -16,6 +16,9 @@ test("ndarray takes a typed array as it is, and converts one of another type", (
   const values = Float32Array.of(1, 2)
   expect(ndarray(values).data).toBe(values)
   expect(ndarray(Float64Array.of(1, 2)).data).toEqual(values)
+  expect(ndarray(Int32Array.of(1, 2))).toEqual({ shape: [2], dtype: "int32", data: Int32Array.of(1, 2) })
+  expect(ndarray(BigInt64Array.of(1n)).dtype).toBe("int64")
+  expect(ndarray(Int32Array.of(1, 2), [2], "float32").data).toEqual(values)
 })
 
 test("ndarray refuses values that do not fill the shape", () => {

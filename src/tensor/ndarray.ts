@@ -60,6 +60,9 @@ const constructors: { [D in DType]: new (source: number | ArrayLike<never>) => T
   bool: Uint8Array,
 }
 
+/** All element types. */
+export const dtypes = Object.keys(constructors) as readonly DType[]
+
 /** Number of elements of a shape. */
 export function sizeOf(shape: readonly number[]): number {
   let size = 1
@@ -78,16 +81,45 @@ export function zeros<D extends DType = "float32">(shape: readonly number[], dty
   return { shape: [...shape], dtype: type, data: new constructors[type](sizeOf(shape)) }
 }
 
-/** An array with the given values. Throws a RangeError if their number does not fit the shape. */
-export function ndarray<D extends DType = "float32">(
+type IntegerDType = "int8" | "uint8" | "int16" | "uint16" | "int32" | "uint32" | "int64" | "uint64"
+
+/** The type whose elements an array of integers holds. */
+type IntegersOf<V> = { [D in IntegerDType]: V extends TypedArrays[D] ? D : never }[IntegerDType]
+
+/**
+ * An array with the given values.
+ * @param dtype default: float32, for a typed array of integers its own type
+ *
+ * Throws a RangeError if the number of values does not fit the shape.
+ */
+export function ndarray(
+  values: readonly number[] | Float32Array | Float64Array,
+  shape?: readonly number[],
+): NdArray<"float32">
+export function ndarray<V extends TypedArrays[IntegerDType]>(
+  values: V,
+  shape?: readonly number[],
+): NdArray<IntegersOf<V>>
+export function ndarray<D extends DType>(
   values: ArrayLike<number> | TypedArrays[D],
+  shape: readonly number[] | undefined,
+  dtype: D,
+): NdArray<D>
+export function ndarray(
+  values: ArrayLike<number> | TypedArray,
   shape: readonly number[] = [values.length],
-  dtype?: D,
-): NdArray<D> {
-  const type = (dtype ?? "float32") as D
+  dtype: DType = defaultDType(values),
+): NdArray {
   if (values.length !== sizeOf(shape)) {
     throw new RangeError(`ndarray: ${values.length} values do not fill shape [${shape.join(", ")}]`)
   }
-  const data = values instanceof constructors[type] ? values : new constructors[type](values as ArrayLike<never>)
-  return { shape: [...shape], dtype: type, data }
+  const array = constructors[dtype]
+  const data = values instanceof array ? values : new array(values as ArrayLike<never>)
+  return { shape: [...shape], dtype, data }
+}
+
+const integers: readonly IntegerDType[] = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
+
+function defaultDType(values: unknown): DType {
+  return integers.find((dtype) => values instanceof constructors[dtype]) ?? "float32"
 }

@@ -27,7 +27,9 @@ test("axes count from either end and are refused out of range", () => {
   expect(() => normalizeAxis(3, 3)).toThrow(RangeError)
   expect(() => normalizeAxis(-4, 3)).toThrow(RangeError)
   expect(() => normalizeAxis(0, 0)).toThrow(RangeError)
-  expect(normalizeAxes([2, -3, -1], 3)).toEqual([0, 2])
+  expect(normalizeAxes([2, -3], 3)).toEqual([0, 2])
+  expect(() => normalizeAxes([2, -1], 3)).toThrow("axes [2, -1] name an axis twice")
+  expect(() => normalizeAxes(1 as never, 3)).toThrow("axes must be a list, such as [1], got 1")
 })
 
 test("shapes broadcast by NumPy's rule", () => {

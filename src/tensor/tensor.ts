@@ -3,8 +3,10 @@
  * here: a graph is what can be reached from some tensors, and it is differentiated, rewritten, encoded and run elsewhere.
  */
 
-import { printShape, type Shape, sameShape } from "./dim.ts"
-import { type DType, type NdArray, ndarray } from "./ndarray.ts"
+import { expectOneOf } from "./checks.ts"
+import { expectDims, printShape, type Shape, sameShape } from "./dim.ts"
+import { elementsOf, scalarArray } from "./float16.ts"
+import { type DType, dtypes, type NdArray } from "./ndarray.ts"
 
 export interface TensorType {
   readonly shape: Shape
@@ -167,8 +169,18 @@ export const constantOp = defineOp<{ value: NdArray }>({
   },
 })
 
-/** A value that is fed at each run, under this name. */
+/**
+ * A value that is fed at each run, under this name.
+ * Throws a RangeError for an empty name, an unknown type, and a shape that is no list of dimensions.
+ */
 export function input(name: string, shape: Shape, dtype: DType = "float32"): Tensor {
+  named("input", () => {
+    if (typeof name !== "string" || name === "") throw new RangeError("the name must not be empty")
+  })
+  named(`input ${name}`, () => {
+    expectDims(shape)
+    expectOneOf("dtype", dtype, dtypes)
+  })
   return inputOp([], { name, type: { shape: [...shape], dtype } })
 }
 
@@ -190,9 +202,8 @@ export function operands(a: Operand, b: Operand): [Tensor, Tensor] {
 
 /** A scalar constant of the given type. Throws a RangeError for a fraction that is to be an integer. */
 function scalar(value: number, dtype: DType): Tensor {
-  if (dtype.includes("float")) return dtype === "float64" ? constant(ndarray([value], [], dtype)) : constant(value)
-  if (!Number.isInteger(value)) throw new RangeError(`${value} is no ${dtype}`)
-  return constant(dtype === "int64" ? ndarray(BigInt64Array.of(BigInt(value)), [], dtype) : ndarray([value], [], dtype))
+  if (!dtype.includes("float") && !Number.isInteger(value)) throw new RangeError(`${value} is no ${dtype}`)
+  return constant(scalarArray(value, dtype))
 }
 
 /** True if the node applies this operator; its attributes then have the operator's type. */
@@ -202,7 +213,7 @@ export function applies<A>(node: Node, op: Op<A>): node is Node<unknown> & { rea
 
 /** The number that a scalar constant holds, undefined for any other tensor. */
 export function scalarValue(x: Tensor): number | undefined {
-  return applies(x.node, constantOp) && x.rank === 0 ? Number(x.node.attributes.value.data[0]) : undefined
+  return applies(x.node, constantOp) && x.rank === 0 ? Number(elementsOf(x.node.attributes.value)[0]) : undefined
 }
 
 /** An axis in 0 .. rank - 1; negative axes count from the end. Throws a RangeError for others. */
@@ -214,9 +225,12 @@ export function normalizeAxis(axis: number, rank: number): number {
   return positive
 }
 
-/** Sorted, unique axes in 0 .. rank - 1. */
+/** Sorted axes in 0 .. rank - 1. Throws a RangeError for others, for one that is there twice, and for what is no list. */
 export function normalizeAxes(axes: readonly number[], rank: number): number[] {
-  return [...new Set(axes.map((axis) => normalizeAxis(axis, rank)))].sort((a, b) => a - b)
+  if (!Array.isArray(axes)) throw new RangeError(`axes must be a list, such as [${axes}], got ${axes}`)
+  const normalized = (axes as readonly number[]).map((axis) => normalizeAxis(axis, rank))
+  if (new Set(normalized).size < axes.length) throw new RangeError(`axes [${axes.join(", ")}] name an axis twice`)
+  return normalized.sort((a, b) => a - b)
 }
 
 /** The shape that two broadcast to (NumPy's rule). Throws a RangeError if they do not. */

@@ -61,6 +61,8 @@ export interface TrainingEngine {
   gradients(batch: Omit<EngineBatch, "lr">): Promise<{ loss: number; gradients: StateDict }>
   /** True while `weights`, `averages` and `state` are behind what the device holds: see `sync`. */
   readonly stale: boolean
+  /** Takes over weights that were replaced in host memory. */
+  reload(): Promise<void>
   /** Brings the values in host memory up to date. */
   sync(): Promise<void>
   /** The moving average of parameters that learn and of buffers, in host memory; undefined if none is kept. */

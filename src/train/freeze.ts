@@ -36,7 +36,9 @@ function frozenRule(network: Network, names: readonly string[], freeze: Freeze):
     }
     return (name) => network.root.layerGroup(name) < freeze
   }
-  const rules = freeze.map((entry) => {
+  if (!Array.isArray(freeze))
+    throw new UsageError(`freeze must be "backbone", a number or a list of names, got ${freeze}`)
+  const rules = (freeze as readonly string[]).map((entry) => {
     const escaped = entry.replace(/[.+^${}()|[\]\\?]/g, "\\$&").replace(/\*/g, ".*")
     const pattern = new RegExp(`^${escaped}(\\.|$)`)
     if (!names.some((name) => pattern.test(name))) {

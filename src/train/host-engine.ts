@@ -81,6 +81,9 @@ export class HostEngine implements TrainingEngine {
     return { loss, gradients: Object.fromEntries(gradients) }
   }
 
+  /** The weights are read where they are. */
+  async reload(): Promise<void> {}
+
   async sync(): Promise<void> {}
 
   state(): StateDict {
@@ -136,7 +139,15 @@ export class HostEngine implements TrainingEngine {
     const { name, backend, threads, weights } = this.#options
     const changing = new Set([...this.#names, ...buffers])
     const constants = Object.fromEntries(Object.entries(weights).filter(([weight]) => !changing.has(weight)))
-    const options = { name: `${name} training step`, backend, threads, constants, maxima, anonymousDims }
+    const options = {
+      name: `${name} training step`,
+      backend,
+      threads,
+      constants,
+      maxima,
+      anonymousDims,
+      rewrite: false,
+    }
     return { program: await Program.create(graph, options), buffers }
   }
 

@@ -1,6 +1,6 @@
 /** The random numbers of a training step: which samples and elements it leaves out. They come from counters. */
 
-import { dropPathFeeds, keptSymbol } from "../nn/context.ts"
+import { BATCH, dropPathFeeds, keptSymbol } from "../nn/context.ts"
 import { bindShape } from "../tensor/dim.ts"
 import { type NdArray, ndarray, sizeOf } from "../tensor/ndarray.ts"
 import { Random } from "../tensor/random.ts"
@@ -19,11 +19,11 @@ export function randomFeeds(
     const factors = draw(new Random(seed, "drop-path", counter, dropPath.name), batch, dropPath.rate)
     Object.assign(feeds, dropPathFeeds(dropPath, factors))
   }
-  const kept = Object.fromEntries(
+  const kept: Record<string, number> = Object.fromEntries(
     dropPaths.flatMap(({ name, rows }) => (rows ? [[keptSymbol(name), feeds[`${name}.rows`]!.data.length]] : [])),
   )
   for (const { name, rate, shape } of dropouts) {
-    const size = bindShape(shape, kept)
+    const size = bindShape(shape, { ...kept, [BATCH]: batch })
     feeds[name] = ndarray(draw(new Random(seed, "dropout", counter, name), sizeOf(size), rate), size)
   }
   return feeds

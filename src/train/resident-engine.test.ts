@@ -38,19 +38,15 @@ test("trains as in host memory does, and gives the same state, also between two 
     expect(actual.loss).toBeCloseTo(expected.loss, 5)
     expect(actual.gradNorm / expected.gradNorm).toBeCloseTo(1, 4)
   }
+  const { images } = batchOf(9)
+  const averaged = await two.forward(images, { ema: true })
+  expectClose("average's logits", averaged, await one.forward(images, { ema: true }), 1e-4)
   await two.sync()
   expectSameValues(device.stateDict(), host.stateDict())
   expectSameValues(two.emaStateDict(), one.emaStateDict())
   const [expected, actual] = [one.state(), two.state()]
   expectSameValues(actual.tensors, expected.tensors)
   expect({ ...actual, tensors: {} }).toEqual({ ...expected, tensors: {} })
-  const { images } = batchOf(9)
-  expectClose(
-    "average's logits",
-    await two.forward(images, { ema: true }),
-    await one.forward(images, { ema: true }),
-    1e-4,
-  )
 })
 
 test("values that are behind those of the device are not given away", async () => {
@@ -67,6 +63,36 @@ test("values that are behind those of the device are not given away", async () =
   const { images } = batchOf(2)
   expectClose("logits", await model.forward(images), await trainer.forward(images), 1e-5)
   expect(model.stateDict()["fc.weight"]!.data).not.toEqual(before["fc.weight"]!.data)
+})
+
+test("weights that are loaded into the model count in the next step", async () => {
+  const model = await smallResNet(true)
+  const trainer = await createTrainer(model, options)
+  await trainer.step(batchOf(0))
+  expect(() => model.loadStateDict({})).toThrow("await trainer.sync() first")
+  expect(() => model.resetClassifier(2)).toThrow("await trainer.sync() first")
+  await trainer.sync()
+  const weights = model.stateDict()
+  for (const { data } of Object.values(weights)) if (data instanceof Float32Array && data.length > 64) data.reverse()
+  model.loadStateDict(weights)
+  const host = await smallResNet(false)
+  host.loadStateDict(weights)
+  const expected = await (await createTrainer(host, options)).gradients(batchOf(1))
+  expect((await trainer.gradients(batchOf(1))).loss).toBeCloseTo(expected.loss, 4)
+})
+
+test("calls that overlap are done one after the other", async () => {
+  const model = await smallResNet(true)
+  const trainer = await createTrainer(model, options)
+  const { images } = batchOf(5)
+  const results = await Promise.all([
+    trainer.step(batchOf(0)),
+    trainer.step(batchOf(1)),
+    trainer.forward(images, { ema: true }),
+    trainer.sync(),
+    trainer.step(batchOf(2)),
+  ])
+  expect(results[0].loss).toBeGreaterThan(0)
 })
 
 test("goes on from a state that host memory gave, and the other way round", async () => {

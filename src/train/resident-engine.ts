@@ -51,6 +51,10 @@ export class ResidentEngine implements TrainingEngine {
     return this.#training.gradients(batch)
   }
 
+  async reload(): Promise<void> {
+    await this.#training.write(this.#options.weights)
+  }
+
   async sync(): Promise<void> {
     if (!this.#stale) return
     const { weights, groups, buffers } = this.#options

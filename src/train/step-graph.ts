@@ -4,7 +4,8 @@ import { gradients } from "../autodiff/gradients.ts"
 import type { Recompute } from "../autodiff/recompute.ts"
 import { prepareForTraining } from "../compile/compile.ts"
 import type { Network } from "../models/network.ts"
-import { type DropoutInput, type DropPathInput, TrainingContext } from "../nn/context.ts"
+import { BATCH, type DropoutInput, type DropPathInput, TrainingContext } from "../nn/context.ts"
+import type { Parameter } from "../nn/module.ts"
 import { gradientName } from "../optim/graph.ts"
 import type { Graph } from "../tensor/graph.ts"
 import { crossEntropy } from "../tensor/ops/index.ts"
@@ -15,7 +16,7 @@ export const LOSS = "loss"
 export const bufferName = (buffer: string) => `buffer/${buffer}`
 
 export interface StepGraphOptions {
-  /** Shape of the images: [N, H, W, C]. */
+  /** Shape of the images: [N, H, W, C]. The graph serves any batch of at most N samples. */
   images: readonly [number, number, number, number]
   /** Parameters that get a gradient; the others are frozen. */
   trained: readonly string[]
@@ -39,16 +40,12 @@ export function buildStepGraph(
   network: Network,
   { images: [batch, height, width], trained, recompute }: StepGraphOptions,
 ): StepGraph {
-  const training = new Set(trained)
-  const frozen = new Set([...network.parameters].flatMap(([name, x]) => (training.has(name) ? [] : [x])))
-  // Whole blocks are computed again to save memory: a symbolic batch lets ONNX Runtime free each value at once.
-  const anonymousDims = recompute === "block"
-  const rows = anonymousDims ? "N" : batch
-  const context = new TrainingContext(rows, frozen)
-  const { logits: traced } = network.trace(rows, height, width, context)
+  const frozen = frozenParameters(network, trained)
+  const context = new TrainingContext(BATCH, frozen)
+  const { logits: traced } = network.trace(BATCH, height, width, context)
   const updates = [...context.updates].map(([buffer, value]) => [bufferName(buffer.name), value] as const)
   const { logits, ...buffers } = prepareForTraining({ logits: traced, ...Object.fromEntries(updates) })
-  const loss = crossEntropy(logits!, input("targets", [rows, network.description.config.numClasses]))
+  const loss = crossEntropy(logits!, input("targets", [BATCH, network.description.config.numClasses]))
   const wrt = trained.map((name) => network.parameters.get(name)!)
   const graph: Record<string, Graph[string]> = { [LOSS]: loss, ...buffers }
   gradients(loss, wrt, { recompute, blocks: network.blocks }).forEach((gradient, i) => {
@@ -59,7 +56,14 @@ export function buildStepGraph(
     dropPaths: context.dropPaths,
     dropouts: context.dropouts,
     buffers: [...context.updates.keys()].map(({ name }) => name),
-    maxima: { ...context.maxima(batch), N: batch },
-    anonymousDims,
+    maxima: { ...context.maxima(batch), [BATCH]: batch },
+    // Whole blocks are computed again to save memory: ONNX Runtime shall free each value at once.
+    anonymousDims: recompute === "block",
   }
+}
+
+/** Parameters that get no gradient. */
+export function frozenParameters(network: Network, trained: readonly string[]): Set<Parameter> {
+  const training = new Set(trained)
+  return new Set([...network.parameters].flatMap(([name, x]) => (training.has(name) ? [] : [x])))
 }

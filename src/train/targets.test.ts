@@ -29,10 +29,10 @@ describe("softTargets", () => {
   test.each([
     [ndarray([0, 3], [2], "int32"), "target 1 must be a class from 0 to 2, got 3"],
     [ndarray([-1, 0], [2], "int32"), "target 0 must be a class from 0 to 2, got -1"],
-    [ndarray([0.5, 0], [2]), "target 0 must be a class from 0 to 2, got 0.5"],
-    [ndarray([0], [1], "int32"), "targets must be [2] or [2, 3], got [1]"],
-    [ndarray([0, 0, 0, 0], [2, 2]), "targets must be [2] or [2, 3], got [2, 2]"],
-    [ndarray([0, 0, 0], [1, 3]), "targets must be [2] or [2, 3], got [1, 3]"],
+    [ndarray([0.5, 0], [2]), "targets must be int32 [2] or float32 [2, 3], got float32 [2]"],
+    [ndarray([0], [1], "int32"), "targets must be int32 [2] or float32 [2, 3], got int32 [1]"],
+    [ndarray([0, 0, 0, 0], [2, 2]), "targets must be int32 [2] or float32 [2, 3], got float32 [2, 2]"],
+    [ndarray([0, 0, 0], [1, 3]), "targets must be int32 [2] or float32 [2, 3], got float32 [1, 3]"],
   ])("refuses %o", (targets, message) => {
     expect(() => softTargets(targets, 2, 3, 0)).toThrow(RangeError)
     expect(() => softTargets(targets, 2, 3, 0)).toThrow(message)

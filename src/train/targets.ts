@@ -15,8 +15,10 @@ export function softTargets(targets: NdArray, batch: number, classes: number, sm
     for (let i = 0; i < soft.data.length; i++) soft.data[i] = Number(data[i]) * (1 - smoothing) + smoothing / classes
     return soft
   }
-  if (shape.length !== 1 || shape[0] !== batch) {
-    throw new RangeError(`targets must be [${batch}] or [${batch}, ${classes}], got ${printShape(shape)}`)
+  if (shape.length !== 1 || shape[0] !== batch || (targets.dtype !== "int32" && targets.dtype !== "int64")) {
+    throw new RangeError(
+      `targets must be int32 [${batch}] or float32 [${batch}, ${classes}], got ${targets.dtype} ${printShape(shape)}`,
+    )
   }
   soft.data.fill(smoothing / classes)
   for (let n = 0; n < batch; n++) {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
 import { expectClose, largest, randomArray } from "../../test/support/arrays.ts"
 import {
   adamw,
@@ -11,7 +11,7 @@ import {
   sgd,
   smallModel,
 } from "../../test/support/training.ts"
-import { createModel, type Trainer, type TrainerOptions, type TrainingBatch } from "../index.ts"
+import { createModel, createTrainer, type Trainer, type TrainerOptions, type TrainingBatch } from "../index.ts"
 import { dropPathFeeds, TrainingContext } from "../nn/context.ts"
 import { gradientNorm } from "../optim/index.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
@@ -261,6 +261,26 @@ describe("stochastic depth", () => {
 })
 
 describe("recomputation", () => {
+  test.each([
+    ["resnet", { layers: [1, 1, 1, 1], channels: [4, 4, 4, 8], block: "bottleneck", zeroInitLast: false }, 64],
+    ["convnext", { depths: [1, 1], dims: [16, 32], patchSize: 2, dropRate: 0.5, useGrn: true }, 16],
+    ["vit", { embedDim: 16, depth: 2, numHeads: 2, patchSize: 4, dropPathRate: 0.5, projDropRate: 0.1 }, 16],
+    ["swin", { embedDim: 8, depths: [2, 2], numHeads: [2, 4], windowSize: 4, patchSize: 2, dropPathRate: 0.5 }, 16],
+  ])("gives %s the same gradients, to the last bit", async (family, config, size) => {
+    const images = randomArray([3, size, size, 3], "images")
+    const targets = ndarray([0, 1, 2], [3], "int32")
+    const results = []
+    for (const recompute of ["none", "cheap", "block"] as const) {
+      const model = await createModel(family, { config, inputSize: size, numClasses: CLASSES, threads: 1, seed: 2 })
+      const trainer = await createTrainer(model, { optimizer: sgd, recompute })
+      results.push(await trainer.gradients({ images, targets }))
+    }
+    for (const result of results.slice(1)) {
+      expect(result.loss).toBe(results[0]!.loss)
+      expectSameWeights(result.gradients, results[0]!.gradients)
+    }
+  })
+
   test.each(["cheap", "block"] as const)("%s trains to the same bits", async (recompute) => {
     const [kept, again] = await Promise.all(
       (["none", recompute] as const).map(async (mode) => {
@@ -332,7 +352,67 @@ describe("the same bits", () => {
   })
 })
 
+describe("calls that overlap", () => {
+  test("are done one after the other", async () => {
+    const [one, two] = [await smallModel({ dropPathRate: 0.5 }), await smallModel({ dropPathRate: 0.5 })]
+    const [first, second] = [await makeTrainer({ optimizer: adamw }, one), await makeTrainer({ optimizer: adamw }, two)]
+    const batches = [0, 1, 2].map((k) => batchOf(k))
+    const inSequence = []
+    for (const batch of batches) inSequence.push(await first.step(batch))
+    expect(await Promise.all(batches.map((batch) => second.step(batch)))).toEqual(inSequence)
+    expectSameWeights(two.stateDict(), one.stateDict())
+  })
+})
+
+describe("one graph", () => {
+  test("serves batches of any size up to the largest, with the gradients of a graph of their own", async () => {
+    const model = await smallModel()
+    const trainer = await makeTrainer({ optimizer: sgd }, model)
+    const created = vi.spyOn(model.backend, "createSession")
+    await trainer.gradients(batchOf(0))
+    for (const size of [1, 3, 2]) {
+      const batch = part(batchOf(1), 0, size)
+      const shared = await trainer.gradients(batch)
+      const own = await (await makeTrainer({ optimizer: sgd }, await smallModel())).gradients(batch)
+      expect(shared.loss).toBeCloseTo(own.loss, 6)
+      for (const [name, value] of Object.entries(own.gradients)) expectClose(name, shared.gradients[name]!, value, 1e-5)
+    }
+    expect(created.mock.calls.length).toBeGreaterThan(0)
+    created.mockClear()
+    await trainer.gradients(part(batchOf(2), 0, 2))
+    expect(created).not.toHaveBeenCalled()
+    created.mockRestore()
+  })
+})
+
 describe("a mistake", () => {
+  test.each([
+    [{ loss: "mse" }, "loss must be one of cross-entropy"],
+    [{ recompute: "all" }, "recompute must be one of none, cheap, block"],
+    [{ seed: 1.5 }, "seed must be a whole number"],
+    [{ freeze: "foo" }, 'freeze must be "backbone"'],
+    [{ optimizer: { ...sgd, weightDecay: -1 } }, "weightDecay must be at least 0"],
+  ])("in the options %j is refused", async (options, message) => {
+    const made = makeTrainer({ optimizer: sgd, ...options } as unknown as TrainerOptions)
+    await expect(made).rejects.toThrow(UsageError)
+    await expect(made).rejects.toThrow(message)
+  })
+
+  test("in the schedule is refused before it can do harm", async () => {
+    const model = await smallModel()
+    const before = model.stateDict()
+    const trainer = await makeTrainer({ optimizer: sgd, schedule: () => Number.NaN }, model)
+    await expect(trainer.step(batchOf(0))).rejects.toThrow("the learning rate of update 0 is NaN")
+    expectSameWeights(model.stateDict(), before)
+  })
+
+  test("a new classifier needs a new trainer", async () => {
+    const model = await smallModel()
+    const trainer = await makeTrainer({ optimizer: sgd }, model)
+    model.resetClassifier(7)
+    await expect(trainer.step(batchOf(0))).rejects.toThrow("make a new trainer")
+  })
+
   test("in the targets or images is refused, and nothing is changed", async () => {
     const model = await smallModel()
     const before = model.stateDict()
@@ -340,7 +420,10 @@ describe("a mistake", () => {
     const { images, targets } = batchOf(0)
     const wrong: [TrainingBatch, string][] = [
       [{ images, targets: ndarray([0, 1, 2, 4], [4], "int32") }, "target 3 must be a class from 0 to 3, got 4"],
-      [{ images, targets: ndarray([0, 1], [2], "int32") }, "targets must be [4] or [4, 4], got [2]"],
+      [
+        { images, targets: ndarray([0, 1], [2], "int32") },
+        "targets must be int32 [4] or float32 [4, 4], got int32 [2]",
+      ],
       [{ images: zeros([4, 8, 8, 1]), targets }, "images must be [N, H, W, 3] with N of at least 1, got [4, 8, 8, 1]"],
       [{ images: zeros([8, 8, 3]), targets }, "images must be [N, H, W, 3]"],
       [{ images: zeros([0, 8, 8, 3]), targets }, "with N of at least 1, got [0, 8, 8, 3]"],

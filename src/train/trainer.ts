@@ -1,9 +1,10 @@
-/** Training steps: one compiled graph gives the loss and all gradients, the optimizer updates the weights in place. */
+/** Training steps of a model: what each is fed with, and in what order they run. The engines do the work. */
 
 import type { Recompute } from "../autodiff/recompute.ts"
 import type { Model } from "../models/model.ts"
-import type { StateDict } from "../models/network.ts"
-import { TrainingContext } from "../nn/context.ts"
+import type { Network, StateDict } from "../models/network.ts"
+import { BATCH, TrainingContext } from "../nn/context.ts"
+import type { Parameter } from "../nn/module.ts"
 import {
   emaDecay as averageDecay,
   type EmaOptions,
@@ -24,7 +25,7 @@ import { copyOf, HostEngine } from "./host-engine.ts"
 import { findNonFinite, NonFiniteError } from "./non-finite.ts"
 import { randomFeeds } from "./random-feeds.ts"
 import { ResidentEngine } from "./resident-engine.ts"
-import { buildStepGraph, type StepGraph } from "./step-graph.ts"
+import { buildStepGraph, frozenParameters, type StepGraph } from "./step-graph.ts"
 import { softTargets } from "./targets.ts"
 
 export interface LossOptions {
@@ -76,6 +77,12 @@ export interface StepResult {
   lr: number
 }
 
+interface SizedStep {
+  /** Samples of the largest batch. */
+  largest: number
+  step: StepGraph
+}
+
 /**
  * Makes a trainer. It changes the model's weights in place; on a device with a memory of its own they stay there, and
  * come back when they are asked for.
@@ -83,6 +90,7 @@ export interface StepResult {
  */
 export async function createTrainer(model: Model, options: TrainerOptions): Promise<Trainer> {
   checkOptions(options)
+  if (model.numClasses === 0) throw new UsageError(`${model.name} has no classes to train: createModel with numClasses`)
   const trained = trainedParameters(model.network, options.freeze)
   const { lr: _, weightDecay = 0, layerDecay, ...optimizer } = options.optimizer
   const engineOptions: EngineOptions = {
@@ -116,7 +124,15 @@ export class Trainer {
   readonly #options: TrainerOptions
   readonly #trained: readonly string[]
   readonly #engine: TrainingEngine
-  readonly #steps = new Map<string, StepGraph>()
+  /** Graphs by the size of the images: each serves batches up to the largest that came so far. */
+  readonly #steps = new Map<string, SizedStep>()
+  /** Shapes of batches that the network can be trained with. */
+  readonly #checked = new Set<string>()
+  readonly #network: Network
+  /** The model's weights that the engine has. */
+  #revision: number
+  /** What was asked for is done one after the other. */
+  #queue: Promise<unknown> = Promise.resolve()
   readonly #forwards = new ProgramCache<Program>(PROGRAM_CACHE, (program) => program.dispose())
   #lr = 0
 
@@ -126,6 +142,8 @@ export class Trainer {
     this.#options = options
     this.#trained = trained
     this.#engine = engine
+    this.#network = model.network
+    this.#revision = model.revision
   }
 
   /** Number of updates so far. */
@@ -142,50 +160,56 @@ export class Trainer {
    * One step: forward, backward, and once enough batches are accumulated the update.
    * Throws a NonFiniteError, with nothing updated, if the loss or a gradient is not finite.
    */
-  async step(batch: TrainingBatch & { lr?: number }): Promise<StepResult> {
-    const { optimizer, schedule, ema } = this.#options
-    const { updates } = this
-    const lr = batch.lr ?? schedule?.(updates) ?? optimizer.lr
-    const emaDecay = ema && (ema.warmup ? averageDecay(updates, ema) : ema.decay)
-    const { loss, gradNorm, finite, updated } = await this.#engine.step({ ...this.#prepare(batch), lr, emaDecay })
-    if (!finite) throw await this.#explain(batch, loss)
-    if (updated) this.#lr = lr
-    this.#model.invalidate(this.#engine.stale ? () => this.#engine.sync() : undefined)
-    return { loss, gradNorm, lr }
+  step(batch: TrainingBatch & { lr?: number }): Promise<StepResult> {
+    return this.#inTurn(async () => {
+      const { optimizer, schedule, ema } = this.#options
+      const { updates } = this
+      const lr = batch.lr ?? schedule?.(updates) ?? optimizer.lr
+      if (!(Number.isFinite(lr) && lr >= 0)) throw new UsageError(`the learning rate of update ${updates} is ${lr}`)
+      const emaDecay = ema && (ema.warmup ? averageDecay(updates, ema) : ema.decay)
+      const prepared = await this.#prepare(batch)
+      const { loss, gradNorm, finite, updated } = await this.#engine.step({ ...prepared, lr, emaDecay })
+      if (!finite) throw await this.#explain(batch, loss)
+      if (updated) this.#lr = lr
+      this.#model.invalidate(this.#engine.stale ? () => this.sync() : undefined)
+      return { loss, gradNorm, lr }
+    })
   }
 
   /** Loss and gradients of one batch, with nothing updated. */
   gradients(batch: TrainingBatch): Promise<{ loss: number; gradients: Record<string, NdArray> }> {
-    return this.#engine.gradients(this.#prepare(batch))
+    return this.#inTurn(() => this.#gradients(batch))
   }
 
   /**
    * Logits [N, K] in evaluation mode, from the weights as they are or from their average. Nothing is compiled anew
    * after an update: for a validation between epochs. images [N, H, W, C].
    */
-  async forward(images: NdArray, { ema = false }: { ema?: boolean } = {}): Promise<NdArray> {
-    const { network, backend, threads, name } = this.#model
-    const [, height, width] = images.shape as [number, number, number, number]
-    if (ema) this.#requireAverages()
-    const create = () =>
-      Program.create({ logits: network.trace("N", height, width).logits }, { name, backend, threads })
-    const run = (program: Program) => program.run({ ...this.#engine.values(ema), images })
-    return (await this.#forwards.use(`${height}x${width}`, create, run)).logits!
+  forward(images: NdArray, { ema = false }: { ema?: boolean } = {}): Promise<NdArray> {
+    return this.#inTurn(async () => {
+      const { network, backend, threads, name } = this.#model
+      const [, height, width] = images.shape as [number, number, number, number]
+      if (ema && !this.#options.ema) throw noAverage()
+      await this.#takeNewWeights()
+      const create = () =>
+        Program.create({ logits: network.trace(BATCH, height, width).logits }, { name, backend, threads })
+      const run = (program: Program) => program.run({ ...this.#engine.values(ema), images })
+      return (await this.#forwards.use(`${height}x${width}`, create, run)).logits!
+    })
   }
 
   /**
    * Brings the model's weights, their average and the state up to date with a device that has a memory of its own.
    * Elsewhere they always are.
    */
-  async sync(): Promise<void> {
-    if (!this.#engine.stale) return
-    await this.#engine.sync()
-    this.#model.invalidate()
+  sync(): Promise<void> {
+    return this.#inTurn(() => this.#sync())
   }
 
   /** The averaged weights. Throws a UsageError if the trainer keeps none, or {@link sync} must be called before. */
   emaStateDict(): StateDict {
-    const averages = this.#requireAverages()
+    const averages = this.emaWeights
+    if (!averages) throw noAverage()
     return copyOf(averages, Object.keys(averages))
   }
 
@@ -204,9 +228,12 @@ export class Trainer {
   }
 
   /** Takes back what `state` gave. Throws an InputError if it belongs to another model or other options. */
-  async loadState({ tensors, lr, ...counters }: ReturnType<Trainer["state"]>): Promise<void> {
-    await this.#engine.restore(tensors, counters)
-    this.#lr = lr
+  loadState({ tensors, lr, ...counters }: ReturnType<Trainer["state"]>): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#engine.restore(tensors, counters)
+      this.#revision = this.#model.revision
+      this.#lr = lr
+    })
   }
 
   /** Frees the compiled graphs. */
@@ -219,13 +246,35 @@ export class Trainer {
     if (this.#engine.stale) throw new UsageError("the values are on the device: await trainer.sync() first")
   }
 
-  #requireAverages(): StateDict {
-    if (!this.#engine.averages) throw new UsageError("this trainer keeps no average: create it with ema: { decay }")
-    return this.emaWeights!
+  /** Does a piece of work once all earlier ones are done: counters and values on the device are never read halfway. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(work)
+    this.#queue = result.catch(() => undefined)
+    return result
+  }
+
+  async #sync(): Promise<void> {
+    if (!this.#engine.stale) return
+    await this.#engine.sync()
+    this.#model.invalidate()
+  }
+
+  /** Weights that were loaded into the model since. Throws a UsageError if it is another network now. */
+  async #takeNewWeights(): Promise<void> {
+    const { network, revision } = this.#model
+    if (network !== this.#network) throw new UsageError("the model has got a new classifier: make a new trainer for it")
+    if (revision === this.#revision) return
+    await this.#engine.reload()
+    this.#revision = revision
+  }
+
+  async #gradients(batch: TrainingBatch): ReturnType<Trainer["gradients"]> {
+    return this.#engine.gradients(await this.#prepare(batch))
   }
 
   /** The graph of a batch, and all that it is fed with. */
-  #prepare({ images, targets }: TrainingBatch): Omit<EngineBatch, "lr"> {
+  async #prepare({ images, targets }: TrainingBatch): Promise<Omit<EngineBatch, "lr">> {
+    await this.#takeNewWeights()
     const { shape } = images
     const { config, numClasses, revision } = this.#model
     if (shape.length !== 4 || shape[3] !== config.inChannels || shape[0] === 0) {
@@ -235,11 +284,12 @@ export class Trainer {
     }
     const { loss = "cross-entropy", seed = 0 } = this.#options
     const smoothing = typeof loss === "string" ? 0 : (loss.labelSmoothing ?? 0)
-    const batch = shape[0]!
-    const step = this.#stepGraph(shape as [number, number, number, number])
+    const [batch, height, width] = shape as [number, number, number, number]
+    this.#check(batch, height, width)
+    const { step, largest } = this.#stepGraph(batch, height, width)
     return {
       // Frozen parameters may be part of the compiled graph.
-      key: `${shape.join("x")} ${revision}`,
+      key: `${largest} x ${height} x ${width}, ${revision}`,
       trace: () => step,
       feeds: {
         ...randomFeeds(step, { seed, counter: this.#engine.counters.batches, batch }),
@@ -249,26 +299,40 @@ export class Trainer {
     }
   }
 
-  /** The graph for one shape of batch. */
-  #stepGraph(images: readonly [number, number, number, number]): StepGraph {
-    const key = images.join("x")
-    let step = this.#steps.get(key)
-    if (!step) {
+  /** Throws a RangeError for what no step can be made of: of a single value of a channel there is no variance. */
+  #check(batch: number, height: number, width: number): void {
+    const shape = `${batch}x${height}x${width}`
+    if (this.#checked.has(shape)) return
+    this.#network.trace(batch, height, width, new TrainingContext(batch, this.#frozen))
+    this.#checked.add(shape)
+  }
+
+  get #frozen(): ReadonlySet<Parameter> {
+    return frozenParameters(this.#network, this.#trained)
+  }
+
+  /** The graph for one size of images, and the largest batch that it serves. */
+  #stepGraph(batch: number, height: number, width: number): SizedStep {
+    const key = `${height}x${width}`
+    let sized = this.#steps.get(key)
+    if (!sized || sized.largest < batch) {
       const { recompute = "none" } = this.#options
-      step = buildStepGraph(this.#model.network, { images, trained: this.#trained, recompute })
-      if (this.#steps.size >= PROGRAM_CACHE) this.#steps.clear()
-      this.#steps.set(key, step)
+      const { inChannels } = this.#model.config
+      const images = [batch, height, width, inChannels] as const
+      sized = { largest: batch, step: buildStepGraph(this.#network, { images, trained: this.#trained, recompute }) }
+      if (this.#steps.size >= PROGRAM_CACHE) this.#steps.delete(this.#steps.keys().next().value!)
+      this.#steps.set(key, sized)
     }
-    return step
+    return sized
   }
 
   /** Finds where a value that is not finite came from. */
   async #explain(batch: TrainingBatch, loss: number): Promise<NonFiniteError> {
-    await this.sync()
-    const { network, backend, threads, weights } = this.#model
+    await this.#sync()
+    const { backend, threads, weights } = this.#model
     const [count, height, width] = batch.images.shape as [number, number, number]
-    const { feeds } = this.#prepare(batch)
-    const { logits } = network.trace(count, height, width, new TrainingContext(count))
+    const { feeds } = await this.#prepare(batch)
+    const { logits } = this.#network.trace(count, height, width, new TrainingContext(count, this.#frozen))
     // The search needs memory for all intermediate values: without it, what is known already must do.
     const found = await findNonFinite(logits, { ...weights, ...feeds }, { backend, threads }).catch(() => undefined)
     const first = found ?? (await this.#firstBadGradient(batch)) ?? "the loss"
@@ -276,7 +340,7 @@ export class Trainer {
   }
 
   async #firstBadGradient(batch: TrainingBatch): Promise<string | undefined> {
-    const { gradients } = await this.gradients(batch)
+    const { gradients } = await this.#gradients(batch)
     const name = this.#trained.find((parameter) =>
       (gradients[parameter]!.data as Float32Array).some((value) => !Number.isFinite(value)),
     )
@@ -284,12 +348,27 @@ export class Trainer {
   }
 }
 
-function checkOptions({ optimizer, accumulate = 1, clipGradNorm, ema }: TrainerOptions): void {
+const noAverage = () => new UsageError("this trainer keeps no average: create it with ema: { decay }")
+
+const losses = ["cross-entropy"]
+const recomputes: readonly Recompute[] = ["none", "cheap", "block"]
+
+function checkOptions({ optimizer, ...options }: TrainerOptions): void {
   const check = (condition: boolean, message: string) => {
     if (!condition) throw new UsageError(message)
   }
-  check(optimizer.lr >= 0 && Number.isFinite(optimizer.lr), `lr must be at least 0, got ${optimizer.lr}`)
+  const { accumulate = 1, clipGradNorm, ema, recompute = "none", loss = "cross-entropy", seed = 0 } = options
+  const { lr, weightDecay = 0, layerDecay = 1 } = optimizer
+  const lossName = typeof loss === "string" ? loss : loss.name
+  const smoothing = typeof loss === "string" ? 0 : (loss.labelSmoothing ?? 0)
+  check(lr >= 0 && Number.isFinite(lr), `lr must be at least 0, got ${lr}`)
+  check(weightDecay >= 0, `weightDecay must be at least 0, got ${weightDecay}`)
+  check(layerDecay > 0 && layerDecay <= 1, `layerDecay must be above 0 and at most 1, got ${layerDecay}`)
+  check(losses.includes(lossName), `loss must be one of ${losses.join(", ")}, got ${lossName}`)
+  check(smoothing >= 0 && smoothing < 1, `labelSmoothing must be at least 0 and below 1, got ${smoothing}`)
   check(Number.isInteger(accumulate) && accumulate >= 1, `accumulate must be at least 1, got ${accumulate}`)
   check(clipGradNorm === undefined || clipGradNorm > 0, `clipGradNorm must be above 0, got ${clipGradNorm}`)
   check(!ema || (ema.decay >= 0 && ema.decay < 1), `ema.decay must be at least 0 and below 1, got ${ema?.decay}`)
+  check(recomputes.includes(recompute), `recompute must be one of ${recomputes.join(", ")}, got ${recompute}`)
+  check(Number.isInteger(seed) && seed >= 0, `seed must be a whole number of at least 0, got ${seed}`)
 }

@@ -3,11 +3,11 @@
  * says which model the checkpoint is of.
  */
 
-import type { LoadResult, Model } from "../models/model.ts"
+import { type LoadResult, type Model, requireFilled } from "../models/model.ts"
 import type { StateDict } from "../models/network.ts"
 import { printShape } from "../tensor/dim.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
-import { bfloat16ToFloat32, float16ToFloat32 } from "../tensor/float16.ts"
+import { toFloat32 } from "../tensor/float16.ts"
 import { type NdArray, zeros } from "../tensor/ndarray.ts"
 import { fittingModels, isCounter } from "./match.ts"
 import { toTimm } from "./naming/convert.ts"
@@ -70,7 +70,8 @@ interface Cargo {
  *
  * @param given values by name, as `loadTensors` gives them
  * Throws an InputError, if strict, that lists what is missing, unexpected or of another shape, and says which registered
- * model the weights fit; also if nothing fits, and for names that are in no known scheme. A UsageError for `classes` that
+ * model the weights fit; also if nothing fits, for names that are in no known scheme, and for an array that does not fill
+ * its shape. A UsageError for `classes` that
  * do not fit model or checkpoint. Nothing is changed then.
  */
 export function loadCheckpoint(
@@ -90,6 +91,7 @@ export function loadCheckpoint(
   if (misfits || result.loaded.length === 0) {
     throw new InputError(describeMisfit(model, problems, tensors, { cargo, source }))
   }
+  requireFilled(given)
   model.loadStateDict(tensors, { strict: false, adopt: adopt && !haveSharedMemory(tensors) })
   if (!strict) messages.push(...describePartial(result))
   return { ...result, scheme, dropped, ignored, checkpointClasses, messages }
@@ -145,7 +147,7 @@ function fitChannels({ network, config }: Model, cargo: Cargo): void {
  */
 function adaptChannels(weight: NdArray, channels: number): NdArray {
   const [out, , height, width] = weight.shape as [number, number, number, number]
-  const values = floatsOf(weight)
+  const values = toFloat32(weight)
   const adapted = zeros([out, channels, height, width])
   const size = height * width
   const scale = Math.fround(3 / channels)
@@ -156,13 +158,6 @@ function adaptChannels(weight: NdArray, channels: number): NdArray {
     adapted.data[i] = channels === 1 ? Math.fround(at(0) + at(1)) + at(2) : at(channel % 3) * scale
   }
   return adapted
-}
-
-/** Weights as float32, where half precision has bits. */
-function floatsOf({ dtype, data }: NdArray): Float32Array {
-  if (dtype === "float16") return float16ToFloat32(data as Uint16Array)
-  if (dtype === "bfloat16") return bfloat16ToFloat32(data as Uint16Array)
-  return Float32Array.from(data as Float32Array, Number)
 }
 
 /** Picks the model's classes from the checkpoint's classifier, or leaves it out where it is for others. */

@@ -2,9 +2,8 @@
 
 import { Network } from "../models/network.ts"
 import { describeModel, modelNames } from "../models/registry.ts"
-import type { NdArray } from "../tensor/ndarray.ts"
 
-type Shapes = Readonly<Record<string, Pick<NdArray, "shape">>>
+type Shapes = Readonly<Record<string, { readonly shape: readonly number[] }>>
 
 /** Counters of batches: older checkpoints do not have them, and evaluation does not need them. */
 export const isCounter = (name: string): boolean => name.endsWith(".num_batches_tracked")
@@ -19,6 +18,22 @@ export function fittingModels(tensors: Shapes, families?: readonly string[]): st
     const description = describeModel(name)
     return (families?.includes(description.family) ?? true) && fits(tensors, new Network(description))
   })
+}
+
+/** Parameters whose size follows from that of the images: they are resampled. */
+const isPositional = (name: string): boolean => /(^|\.)(pos_embed|relative_position_bias_table)$/.test(name)
+
+/**
+ * Whether weights of one network can be loaded into the other, whatever the number of classes, the channels and the size of
+ * the images.
+ */
+export function isSameArchitecture(source: Network, target: Network): boolean {
+  const shapes: Record<string, { shape: readonly number[] }> = {}
+  for (const [name, { size }] of source.state) {
+    const own = isPositional(name) ? target.state.get(name)?.size : undefined
+    shapes[name] = { shape: own ?? size }
+  }
+  return fits(shapes, target)
 }
 
 function fits(tensors: Shapes, network: Network): boolean {

@@ -3,6 +3,7 @@
 import { stat } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { z } from "zod"
+import { parseModelName } from "../../models/registry.ts"
 import type { ExportedModel } from "../../run/export-model.ts"
 import { exportTargets, targetFiles } from "../../run/export-targets.ts"
 import { runPaths } from "../../run/folder.ts"
@@ -19,6 +20,11 @@ async function kindOf(source: string): Promise<SourceKind> {
   const info = await stat(source).catch(() => undefined)
   if (info?.isDirectory()) return "run"
   return source.endsWith(".safetensors") ? "checkpoint" : "name"
+}
+
+/** A name that has the tag of weights in it. */
+function taggedName(name: string): string | undefined {
+  return parseModelName(name).tag === undefined ? undefined : name
 }
 
 /** What the path of an export begins with. */
@@ -70,7 +76,8 @@ export default defineCommand({
     const model = await openModel(library, options)
     try {
       const ofBest = isRun && checkpoint !== "last"
-      const facts = kind === "name" ? publishedFacts(model, weights) : ofBest ? await runFacts(source) : {}
+      const facts =
+        kind === "name" ? publishedFacts(model, weights ?? taggedName(source)) : ofBest ? await runFacts(source) : {}
       const result = await exportModel(model, path, { to, facts })
       if (exists) note(`${path} was ${again ? "written again" : "overwritten"}`)
       return { json: { model: model.name, ...result }, text: () => describe(result) }

@@ -30,7 +30,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "roadmap",
-    summary: "Show the steps from ResNet to ConvNeXt, with costs and the paper's results",
+    summary: "Train and compare the steps from ResNet to ConvNeXt, or show what they cost",
     load: async () => (await import("./roadmap.ts")).default,
   },
 ]

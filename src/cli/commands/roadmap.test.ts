@@ -1,9 +1,23 @@
 import { expect, test } from "vitest"
 import { planRoadmap, type RoadmapPlan } from "../../roadmap/plan.ts"
-import roadmap, { planText } from "./roadmap.ts"
+import { UsageError } from "../../tensor/errors.ts"
+import { planText } from "../roadmap-plan.ts"
+import { runCommand } from "../run-command.ts"
+import roadmap from "./roadmap.ts"
 
 const context = { given: {}, note() {} }
-const plan = { plan: true, scale: 1, measure: false }
+const plan = { plan: true, measure: false, device: "auto" } as const
+
+/** What the command says against arguments. */
+const refusal = async (...argv: string[]) => {
+  const entry = { name: "roadmap", summary: "", load: async () => roadmap }
+  const error = await runCommand(entry, argv).then(
+    () => undefined,
+    (error: Error) => error,
+  )
+  expect(error).toBeInstanceOf(UsageError)
+  return error!.message
+}
 
 test("the plan has a line for each step and reference, and the reason of each misprint", () => {
   const lines = planText(planRoadmap(50)).split("\n")
@@ -45,8 +59,12 @@ test("without a regime there are both, with one it alone", async () => {
 })
 
 test("mistakes are said in a line", async () => {
-  await expect(roadmap.run({ ...plan, plan: false }, context)).rejects.toThrow(
-    "convnext roadmap --plan shows the steps",
+  expect(await refusal("pets", "--plan")).toBe(
+    "--plan trains nothing, so DATA has no meaning with it: leave one of them out",
   )
+  expect(await refusal("--plan", "--image-size", "64")).toContain("so --image-size has no meaning with it")
+  expect(await refusal("--measure")).toBe("--measure belongs to --plan: convnext roadmap --plan --measure")
+  expect(await refusal("--seeds", "0")).toBe("--seeds must be a whole number at least 1, got 0")
+  expect(await refusal("--recipe", "slow")).toBe('--recipe must be one of quick, paper, got "slow"')
   await expect(roadmap.run({ ...plan, scale: 0.001 }, context)).rejects.toThrow("a scale of 0.001 leaves no channel")
 })

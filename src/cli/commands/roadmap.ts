@@ -1,111 +1,143 @@
-/** `convnext roadmap`: the steps from ResNet to ConvNeXt. */
+/** `convnext roadmap`: the steps from ResNet to ConvNeXt, trained and compared. */
 
 import { z } from "zod"
 import { type Regime, regimes } from "../../models/roadmap-steps.ts"
-import { formatBytes, formatInteger, thin } from "../../report/format.ts"
-import type { Timing } from "../../roadmap/measure.ts"
-import { planRoadmap, type RoadmapPlan } from "../../roadmap/plan.ts"
-import type { PaperResult } from "../../roadmap/steps.ts"
+import { planRoadmap } from "../../roadmap/plan.ts"
+import { recipeNames } from "../../roadmap/study.ts"
+import type { RoadmapResult } from "../../run/roadmap/study.ts"
 import { UsageError } from "../../tensor/errors.ts"
-import { defineCommand } from "../command.ts"
+import { toKebab } from "../../train/option-fields.ts"
+import { trainOptions } from "../../train/options.ts"
+import { type CommandResult, defineCommand } from "../command.ts"
 import { loadLibrary } from "../library.ts"
-import { type Column, formatTable } from "../table.ts"
+import { createProgress } from "../progress.ts"
+import { planText, type TimedPlan, timeNetworks } from "../roadmap-plan.ts"
+import { checkResolutionFlags, resolutionOptions, runResolution } from "../roadmap-resolution.ts"
+import { studySummary } from "../roadmap-study.ts"
+import { listenForStop } from "../signals.ts"
 
-/** A plan, and by the names of the models what they take here, where that was measured. */
-interface TimedPlan extends RoadmapPlan {
-  timings?: Record<string, Timing>
-}
+const { data, epochs, batchSize, lr, imageSize, workers, threads, device } = trainOptions.shape
+
+const options = z.object({
+  data,
+  steps: z
+    .string()
+    .optional()
+    .meta({ placeholder: "STEP,STEP,...", description: "Steps to train, by their ids in --plan; by default all" }),
+  regime: z
+    .enum(regimes.map(String))
+    .optional()
+    .describe(
+      "From ResNet-50 to ConvNeXt-T or from ResNet-200 to ConvNeXt-B; by default 50, and for --plan both of them",
+    ),
+  scale: z
+    .number()
+    .positive()
+    .optional()
+    .describe("Factor on all widths and depths of the steps; by default 0.25, and for --plan 1"),
+  imageSize,
+  seeds: z.int().min(1).optional().describe("Runs of each step, from the seeds 0, 1, ...; by default 1"),
+  recipe: z
+    .enum(recipeNames)
+    .optional()
+    .describe(
+      "How all steps are trained: quick for small networks and few epochs, or as in the paper's section 2; by default quick",
+    ),
+  epochs,
+  batchSize,
+  lr,
+  out: z.string().min(1).optional().meta({
+    placeholder: "FOLDER",
+    description: "Folder of the study, new or to go on with; by default runs/DATA-roadmap",
+  }),
+  device,
+  threads,
+  workers,
+  plan: z.boolean().default(false).describe("Train nothing: show every step with its costs and what the paper reports"),
+  measure: z.boolean().default(false).describe("With --plan: time inference and a training step of each network here"),
+  ...resolutionOptions,
+})
+
+type Options = z.output<typeof options>
+
+/** What `--plan` can do with. */
+const planNames: readonly string[] = ["plan", "regime", "scale", "measure", "threads"]
 
 export default defineCommand({
   details:
-    "The paper's way from ResNet to ConvNeXt, step by step. Each step is also a model: convnext train DATA --model roadmap/50/depthwise.",
-  options: z.object({
-    plan: z.boolean().default(false).describe("Show every step with its costs and what the paper reports"),
-    regime: z
-      .enum(regimes.map(String))
-      .optional()
-      .describe("From ResNet-50 to ConvNeXt-T or from ResNet-200 to ConvNeXt-B, by default both"),
-    scale: z.number().positive().default(1).describe("Factor on all widths and depths of the steps"),
-    measure: z.boolean().default(false).describe("Time inference and a training step of each network here"),
-    threads: z.int().min(1).max(1024).optional().describe("Threads for --measure; by default one for each core"),
-  }),
-  positionals: [],
+    "The paper's way from ResNet to ConvNeXt, step by step, trained on your images or on those that come along: the same recipe and the same order of images for all, both ends of the road first. The folder of the study holds roadmap.html, roadmap.svg and a run for each step and seed. It can be stopped at any moment, and goes on when it is started again; what was given at first need not be given again. Each step is also a model: convnext train DATA --model roadmap/50/depthwise.",
+  options,
+  positionals: ["data"],
   examples: [
-    ["convnext roadmap --plan", "All steps of both regimes: parameters, MACs, memory, the paper's results"],
-    ["convnext roadmap --plan --regime 50 --json", "One regime, for a program"],
+    ["convnext roadmap", "All steps, small, on the images that come along: some 15 minutes on 2 cores"],
+    ["convnext roadmap pets/ --scale 0.5 --image-size 128 --seeds 3", "Your own images, with the spread over seeds"],
+    ["convnext roadmap pets/ --steps resnet,depthwise,separate-downsampling", "Some of the steps"],
+    ["convnext roadmap --out runs/pets-roadmap", "Go on with a study, or draw its figures again"],
+    ["convnext roadmap --plan --regime 50", "All steps with parameters, MACs, memory and the paper's results"],
     ["convnext roadmap --plan --regime 50 --scale 0.25 --measure", "Small versions of the networks, timed here"],
+    [
+      "convnext roadmap --resolution --svg resolution.svg",
+      "What ResNet, ViT, Swin and ConvNeXt cost from 224 to 1,024 pixels",
+    ],
   ],
-  async run({ plan, regime, scale, measure, threads }, { note }) {
-    if (!plan) throw new UsageError("say what to do: convnext roadmap --plan shows the steps and their costs")
-    const asked = regime === undefined ? regimes : [Number(regime) as Regime]
-    const plans: TimedPlan[] = asked.map((one) => planRoadmap(one, { scale }))
-    if (measure) for (const one of plans) one.timings = await timeNetworks(one, { threads, note })
-    return { json: plans, text: () => plans.map(planText).join("\n\n") }
+  async run(values, { given, note }) {
+    checkResolutionFlags(given)
+    if (values.resolution) return runResolution(values, note)
+    return values.plan ? showPlan(values, given, note) : trainStudy(values, given, note)
   },
 })
 
-interface TimingOptions {
-  threads: number | undefined
-  note(line: string): void
-}
-
-async function timeNetworks(plan: RoadmapPlan, { threads, note }: TimingOptions): Promise<Record<string, Timing>> {
-  await loadLibrary()
-  const { measureModel } = await import("../../roadmap/measure.ts")
-  const timings: Record<string, Timing> = {}
-  const config = plan.scale === 1 ? {} : { scale: plan.scale }
-  for (const { model } of [...plan.steps, ...plan.references]) {
-    note(`timing ${model}`)
-    timings[model] = await measureModel(model, { imageSize: plan.imageSize, config, threads })
+async function showPlan(values: Options, given: object, note: (line: string) => void): Promise<CommandResult> {
+  const useless = Object.keys(given).find((name) => !planNames.includes(name))
+  if (useless !== undefined) {
+    const name = useless === "data" ? "DATA" : `--${toKebab(useless)}`
+    throw new UsageError(`--plan trains nothing, so ${name} has no meaning with it: leave one of them out`)
   }
-  return timings
+  const { regime, scale, measure, threads } = values
+  const asked = regime === undefined ? regimes : [Number(regime) as Regime]
+  const plans: TimedPlan[] = asked.map((one) => planRoadmap(one, { scale }))
+  if (measure) for (const one of plans) one.timings = await timeNetworks(one, { threads, note })
+  return { json: plans, text: () => plans.map(planText).join("\n\n") }
 }
 
-/** A regime's table, and under it what its marks mean. */
-export function planText(plan: TimedPlan): string {
-  const { regime, imageSize, scale, steps, references, timings } = plan
-  const scaled = scale === 1 ? "" : `, steps scaled by ${scale}; the paper's figures are those of the full networks`
-  const networks = [
-    ...steps.map((step) => ({ ...step, name: step.sideBranch ? `(${step.id})` : step.id })),
-    ...references.map((reference) => ({ ...reference, name: reference.title })),
-  ]
-  const rows = networks.map(({ name, model, parameters, macs, paper, activationBytes }) => [
-    name,
-    formatInteger(parameters),
-    (macs / 1e9).toFixed(4),
-    paperGflops(paper),
-    paperTop1(paper),
-    formatBytes(activationBytes).replace(thin, " "),
-    ...(timings ? timeCells(timings[model]!) : []),
-  ])
-  return [
-    `From ResNet-${regime} to ConvNeXt-${regime === 50 ? "T" : "B"}: one image of ${imageSize} pixels${scaled}`,
-    "",
-    formatTable([...columns, ...(timings ? timeColumns : [])], rows),
-    "",
-    "(in brackets) tried by the paper and not kept",
-    ...steps.flatMap(({ id, paper }) => (paper.misprint ? [`* misprint, ${id}: ${paper.misprint}`] : [])),
-  ].join("\n")
+async function trainStudy(
+  values: Options,
+  given: z.input<typeof options>,
+  note: (line: string) => void,
+): Promise<CommandResult> {
+  if (values.measure) throw new UsageError("--measure belongs to --plan: convnext roadmap --plan --measure")
+  const { runRoadmap } = await loadLibrary()
+  const progress = await createProgress(process.stderr)
+  const stop = listenForStop(
+    () => progress.message("stopping after this step of the training; press Ctrl-C again to exit at once"),
+    () => progress.stop(),
+  )
+  const { plan, measure, regime, steps, ...rest } = given
+  try {
+    const result = await runRoadmap({
+      ...rest,
+      regime: regime === undefined ? undefined : (Number(regime) as Regime),
+      steps: steps?.split(",").map((step) => step.trim()),
+      signal: stop.signal,
+      onRun({ title, seed, index, count, resumed }) {
+        progress.stop()
+        note(`[${index}/${count}] ${title}, seed ${seed}${resumed ? ": goes on" : ""}`)
+      },
+      onStart: (start) => progress.start(start),
+      onStep: (step) => progress.step(step),
+      onEpoch: (record) => progress.epoch(record),
+      onMessage: (text) => progress.message(text),
+      onFailure: ({ step, seed, message }) => progress.message(`${step}, seed ${seed}, failed: ${message}`),
+    })
+    progress.stop()
+    return finish(result, stop.exitCode())
+  } finally {
+    progress.stop()
+    stop.release()
+  }
 }
 
-const columns: readonly Column[] = [
-  { header: "step" },
-  { header: "parameters", align: "right" },
-  { header: "GMACs", align: "right" },
-  { header: "paper's", align: "right" },
-  { header: "paper's top-1", align: "right" },
-  { header: "activations", align: "right" },
-]
-
-const timeColumns: readonly Column[] = [
-  { header: "inference", align: "right" },
-  { header: "training step", align: "right" },
-]
-
-const paperGflops = ({ gflops, misprint }: PaperResult) => `${gflops.toFixed(2)}${misprint ? "*" : " "}`
-
-const paperTop1 = ({ top1, top1Deviation }: PaperResult) =>
-  `${top1.toFixed(2)}${top1Deviation === undefined ? "" : ` +- ${top1Deviation.toFixed(2)}`}`
-
-const timeCells = ({ inference, trainingStep }: Timing) =>
-  [inference, trainingStep].map((seconds) => `${(seconds * 1000).toFixed(1)} ms`)
+function finish(result: RoadmapResult, signalCode: number | undefined): CommandResult {
+  const exitCode = result.stopped === "signal" ? (signalCode ?? 1) : result.failures.length > 0 ? 1 : 0
+  return { json: result, text: () => studySummary(result), exitCode }
+}

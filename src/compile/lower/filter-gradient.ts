@@ -7,8 +7,9 @@
 import { productOf } from "../../tensor/dim.ts"
 import { type Graph, rewrite } from "../../tensor/graph.ts"
 import { type Conv2dAttributes, conv2dFilterGradientOp } from "../../tensor/ops/conv.ts"
-import { concat, matmul, pad, reshape, slice, stack, transpose } from "../../tensor/ops/index.ts"
+import { concat, matmul, reshape, slice, stack, transpose } from "../../tensor/ops/index.ts"
 import { applies, type Tensor } from "../../tensor/tensor.ts"
+import { cover, range } from "./cover.ts"
 
 type FilterGradient = Conv2dAttributes & { kernel: readonly [number, number] }
 
@@ -78,12 +79,6 @@ function tapInputs(
   )
 }
 
-/** x with `before` zeros put before an axis, and cut or filled up at its end to `size`. */
-export function cover(x: Tensor, axis: number, before: number, size: number): Tensor {
-  const missing = size - before - (x.dim(axis) as number)
-  return missing >= 0 ? pad(x, axis, before, missing) : slice(pad(x, axis, before, 0), axis, 0, size)
-}
-
 /** [taps, sets, outputs of a set, channels of a set] to the filter: the products of a group with itself. */
 function intoFilter(products: Tensor, joined: number, filter: readonly [number, number, number, number]): Tensor {
   const [taps, sets, outputs, channels] = products.shape as [number, number, number, number]
@@ -92,5 +87,3 @@ function intoFilter(products: Tensor, joined: number, filter: readonly [number, 
   const diagonal = joined === 1 ? pairs : concat(own, 2)
   return reshape(transpose(diagonal, [1, 2, 3, 4, 5, 0]), filter)
 }
-
-const range = (count: number) => Array.from({ length: count }, (_, i) => i)

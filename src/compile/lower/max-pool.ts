@@ -7,7 +7,7 @@ import { LARGEST_FLOAT32, ndarray } from "../../tensor/ndarray.ts"
 import { add, broadcastTo, equal, pad, reshape, slice, stack, where } from "../../tensor/ops/index.ts"
 import { type MaxPool, maxPool2dOp } from "../../tensor/ops/pool.ts"
 import { constant, type Tensor } from "../../tensor/tensor.ts"
-import { cover } from "./filter-gradient.ts"
+import { cover, range } from "./cover.ts"
 
 /**
  * The windows along one axis. The rows that they reach are split into phases, one for each remainder of the stride: tap k
@@ -90,5 +90,3 @@ function withoutPadding(map: Tensor, { axis, size, padding }: Windows): Tensor {
 
 /** The shape of x with other sizes in the place of one axis. */
 const replaced = (x: Tensor, axis: number, sizes: readonly number[]) => x.shape.toSpliced(axis, 1, ...sizes)
-
-const range = (count: number) => Array.from({ length: count }, (_, i) => i)

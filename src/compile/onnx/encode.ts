@@ -2,6 +2,7 @@
 
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf"
 import { symbolOf } from "../../tensor/dim.ts"
+import { scalarArray } from "../../tensor/float16.ts"
 import { type Graph, graphInputs, inputName, topologicalOrder } from "../../tensor/graph.ts"
 import { bytesPerElement, type DType, type NdArray } from "../../tensor/ndarray.ts"
 import type { Node, OnnxAttribute, OnnxAttributes, OnnxBuilder, Tensor } from "../../tensor/tensor.ts"
@@ -214,10 +215,7 @@ class Encoder implements OnnxBuilder {
   }
 
   scalar(value: number, dtype: DType = "float32"): string {
-    return this.#shared(`${dtype}:${Object.is(value, -0) ? "-0" : value}`, () => {
-      const data = dtype === "float64" ? Float64Array.of(value) : Float32Array.of(value)
-      return { shape: [], dtype, data }
-    })
+    return this.#shared(`${dtype}:${Object.is(value, -0) ? "-0" : value}`, () => scalarArray(value, dtype))
   }
 
   constant(value: NdArray): string {

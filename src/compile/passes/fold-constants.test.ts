@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest"
 import { randomArray } from "../../../test/support/arrays.ts"
 import { checkPass, checkPassOn, countOps } from "../../../test/support/check-pass.ts"
 import { ndarray } from "../../tensor/ndarray.ts"
-import { add, argMax, broadcastTo, cast, div, equal, mul, oneHot, sub, topK } from "../../tensor/ops/index.ts"
+import { add, argMax, broadcastTo, cast, div, equal, matmul, mul, oneHot, sub, topK } from "../../tensor/ops/index.ts"
 import { constant, input, scalarValue, type Tensor } from "../../tensor/tensor.ts"
 import { foldConstants } from "./fold-constants.ts"
 
@@ -33,6 +33,12 @@ test("what depends on an input stays, with its constants folded", () => {
   const result = fold({ y: mul(x, add(constant(1), 2)) }, { x: ndarray([1, 2]) })
   expect(countOps(result)).toEqual({ mul: 1 })
   expect(result.y!.node.inputs.map(scalarValue)).toContain(3)
+})
+
+test("a product that is much work is left to the device", () => {
+  const square = (side: number) => constant(ndarray(new Float32Array(side * side), [side, side]))
+  expect(countOps(foldConstants({ y: matmul(square(128), square(128)) }))).toEqual({ matmul: 1 })
+  expect(countOps(foldConstants({ y: matmul(square(8), square(8)) }))).toEqual({})
 })
 
 describe("large results", () => {

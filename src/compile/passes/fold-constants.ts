@@ -7,8 +7,10 @@ import { applies, constant, constantOp, type Node, type Tensor } from "../../ten
 
 /** Results up to this size are worth their place in the model. */
 const LARGEST_BYTES = 1 << 20
+/** Products up to so many multiply-accumulates are done in no time, by an evaluation that is slow. */
+const MOST_MACS = 1 << 20
 
-/** Replaces operators on constants by their results, unless these are large and more than they are made of. */
+/** Replaces operators on constants by their results, unless these are large and more than they are made of, or much work. */
 export function foldConstants(graph: Graph): Graph {
   return rewrite(graph, (node, inputs) => {
     if (inputs.length === 0 || !inputs.every((x) => applies(x.node, constantOp))) return undefined
@@ -22,6 +24,7 @@ const bytesOf = ({ shape, dtype }: Tensor) =>
 
 function worthFolding(node: Node, outputs: readonly Tensor[]): boolean {
   if (outputs.some(({ dtype }) => dtype.endsWith("float16"))) return false
+  if ((node.op.macs?.(node.inputs, outputs, node.attributes) ?? 0) > MOST_MACS) return false
   const total = (tensors: readonly Tensor[]) => tensors.reduce((sum, x) => sum + bytesOf(x), 0)
   return total(outputs) <= Math.max(LARGEST_BYTES, total(node.inputs))
 }

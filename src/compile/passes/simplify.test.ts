@@ -46,6 +46,17 @@ describe("products with scalars", () => {
     expect(countOps({ result: simplified(div(x, 3)) })).toEqual({ div: 1 })
   })
 
+  test.each<[string, Tensor, Record<string, number>]>([
+    ["(x 1e30) 1e30 overflows", mul(mul(x, 1e30), 1e30), { mul: 2 }],
+    ["(x 1e-30) 1e-30 underflows", mul(mul(x, 1e-30), 1e-30), { mul: 2 }],
+    ["(x 1e-20) 1e-20 loses digits", mul(mul(x, 1e-20), 1e-20), { mul: 2 }],
+    ["x / 2^-130 has no finite factor", div(x, 2 ** -130), { div: 1 }],
+    ["x / 2^127 has no factor with all digits", div(x, 2 ** 127), { div: 1 }],
+    ["(x 1e30) / 2^-60 overflows", div(mul(x, 1e30), 2 ** -60), { mul: 2 }],
+  ])("%s: it stays", (_, tensor, ops) => {
+    expect(countOps(simplify({ result: tensor }))).toEqual(ops)
+  })
+
   test("a product with zero stays, for NaN and infinity count", () => {
     expect(countOps({ result: simplified(mul(x, 0)) })).toEqual({ mul: 1 })
   })

@@ -2,6 +2,7 @@
 
 import { sameShape } from "../../tensor/dim.ts"
 import { type Graph, rewrite } from "../../tensor/graph.ts"
+import { LARGEST_FLOAT32 } from "../../tensor/ndarray.ts"
 import { arithmetic } from "../../tensor/ops/elementwise.ts"
 import { addRows, mul, sub } from "../../tensor/ops/index.ts"
 import { addRowsOp } from "../../tensor/ops/rows.ts"
@@ -22,17 +23,28 @@ const identities = new Map<unknown, Identity>([
 
 const isZero = (x: Tensor) => scalarValue(x) === 0
 
-/** x 0 -> stays (NaN and infinity count), x 1 -> x, (x s) t -> x (s t). */
+/** x 0 -> stays (NaN and infinity count), x 1 -> x, (x s) t -> x (s t) where float32 holds s t. */
 function multiply(a: Tensor, b: Tensor): Tensor | undefined {
   const [x, s] = scalarValue(a) === undefined ? [a, scalarValue(b)] : [b, scalarValue(a)]
   if (s === undefined) return undefined
-  return s === 1 || scaled(x) ? times(x, s) : undefined
+  if (s === 1) return x
+  const inner = scaled(x)
+  return inner && isNormal(inner.scale * s) ? times(x, s) : undefined
 }
 
-/** x s, as one product with the factors that x has already. */
+/** The smallest float32 with all its digits. */
+const SMALLEST_NORMAL = 2 ** -126
+
+/** Whether a factor is finite as a float32, and neither 0 nor short of digits. */
+function isNormal(factor: number): boolean {
+  const size = Math.abs(Math.fround(factor))
+  return size >= SMALLEST_NORMAL && size <= LARGEST_FLOAT32
+}
+
+/** x s, as one product with the factors that x has already, as far as float32 holds their product. */
 function times(x: Tensor, s: number): Tensor {
   const inner = scaled(x)
-  if (inner) return times(inner.x, inner.scale * s)
+  if (inner && isNormal(inner.scale * s)) return times(inner.x, inner.scale * s)
   return s === 1 ? x : mul(x, s)
 }
 
@@ -40,7 +52,7 @@ function times(x: Tensor, s: number): Tensor {
 function divideByScalar(a: Tensor, b: Tensor): Tensor | undefined {
   const s = scalarValue(b)
   if (s === undefined) return undefined
-  return s !== 0 && Number.isInteger(Math.log2(Math.abs(s))) ? times(a, 1 / s) : undefined
+  return Number.isInteger(Math.log2(Math.abs(s))) && isNormal(1 / s) ? times(a, 1 / s) : undefined
 }
 
 /** a + (-b) -> a - b, (-a) + b -> b - a. */

@@ -5,7 +5,7 @@
  */
 
 import { evaluate } from "../../tensor/evaluate.ts"
-import { bfloat16ToFloat32, float16ToFloat32 } from "../../tensor/float16.ts"
+import { toFloat32 } from "../../tensor/float16.ts"
 import { type NdArray, ndarray } from "../../tensor/ndarray.ts"
 import { reshape } from "../../tensor/ops/index.ts"
 import { resampleAxis, type Tap, type Taps } from "../../tensor/ops/resample.ts"
@@ -92,12 +92,6 @@ export function fitTable(table: NdArray, to: Size): NdArray {
   const side = (Math.sqrt(rows) + 1) / 2
   if (table.shape.length !== 2 || rows === tableRows(to) || !Number.isInteger(side)) return table
   const resampled = resampleTable(input("table", [rows, heads]), [side, side], to)
-  const { data } = evaluate({ resampled }, { table: asFloat(table) }).resampled!
+  const { data } = evaluate({ resampled }, { table: ndarray(toFloat32(table), table.shape) }).resampled!
   return ndarray(Float32Array.from(data as Float64Array), [tableRows(to), heads])
-}
-
-/** Half precision widened. */
-function asFloat(array: NdArray): NdArray {
-  if (array.dtype === "float16") return ndarray(float16ToFloat32(array.data as Uint16Array), array.shape)
-  return array.dtype === "bfloat16" ? ndarray(bfloat16ToFloat32(array.data as Uint16Array), array.shape) : array
 }

@@ -46,6 +46,8 @@ const studyRecord = z.object({
     lr: z.number(),
   }),
   data: dataRecord,
+  steps: z.array(z.enum(roadmapStepIds)).min(1),
+  seeds: z.int().min(1),
 })
 
 /** What a study folder says of itself. */
@@ -53,6 +55,9 @@ export interface StudyRecord {
   settings: StudySettings
   /** The data that it began with. */
   data: DataRecord
+  /** What was asked for last: it may grow. */
+  steps: RoadmapStepId[]
+  seeds: number
 }
 
 /**
@@ -79,17 +84,17 @@ export async function readStudy({ folder, study }: StudyPaths): Promise<StudyRec
   return parsed.data
 }
 
-/** Makes the folder of a new study. Its data is found again wherever the study is gone on with. */
-export async function beginStudy(paths: StudyPaths, { settings, data }: StudyRecord): Promise<void> {
+/** Writes what a study folder says of itself, and makes the folder of a new one. */
+export async function writeStudy(paths: StudyPaths, record: StudyRecord): Promise<void> {
   try {
     await mkdir(paths.folder, { recursive: true })
   } catch (error) {
     throw new InputError(`cannot make the folder ${paths.folder}: ${(error as Error).message}`)
   }
-  await writeJson(paths.study, { version: 1, settings, data })
+  await writeJson(paths.study, { version: 1, ...record })
 }
 
-/** `data` as a study keeps it. */
+/** `data` as a study keeps it: found again wherever the study is gone on with. */
 export const dataPath = (data: string | undefined) => (data === undefined ? undefined : resolve(data))
 
 /** Of a run that is finished: what metrics.csv does not tell. */

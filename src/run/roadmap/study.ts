@@ -30,7 +30,6 @@ import { defaultName } from "../folder.ts"
 import { type TrainEvents, type TrainResult, train } from "../train.ts"
 import { packageVersion } from "../version.ts"
 import {
-  beginStudy,
   dataPath,
   prepareRunFolder,
   type ResultRecord,
@@ -41,15 +40,16 @@ import {
   studyPaths,
   studyRunFolder,
   writeResult,
+  writeStudy,
 } from "./folder.ts"
 
 /** What a study does; what is left out is chosen by the data, or is as it was when the study began. */
 export interface RoadmapOptions extends Partial<StudySettings> {
-  /** Ids of the steps to train. Default: all 16 of the regime. */
+  /** Ids of the steps to train. Default: all 16. */
   steps?: readonly string[]
   /** Runs of each step, from the seeds 0, 1, ... Default 1. */
   seeds?: number
-  /** Folder of the study, new or to go on with. Default: runs/roadmap-DATA. */
+  /** Folder of the study, new or to go on with. Default: runs/DATA-roadmap. */
   out?: string
   device?: TrainOptions["device"]
   threads?: number
@@ -139,8 +139,7 @@ interface OpenStudy {
 }
 
 async function openStudy(options: RoadmapOptions): Promise<OpenStudy> {
-  const { seeds = 1, out, device, threads, workers } = options
-  checkCount("seeds", seeds)
+  const { out, device, threads, workers } = options
   const paths = studyPaths(out ?? join("runs", defaultName(options.data ?? "fashion-mnist", "roadmap")))
   const given = givenSettings(options)
   const known = await readStudy(paths)
@@ -152,9 +151,11 @@ async function openStudy(options: RoadmapOptions): Promise<OpenStudy> {
   const settings = known?.settings ?? resolveStudy(given, { trainCount: splits.train.length, imageSize })
   const change = known && describeChange(known.data, record)
   if (change) throw new InputError(`the data has changed since ${paths.folder} began: ${change}`)
-  const steps = pickSteps(settings, options.steps)
+  const steps = pickSteps(settings, options.steps ?? known?.steps)
   for (const step of steps) checkSize(step, settings)
-  if (!known) await beginStudy(paths, { settings, data: record })
+  const seeds = options.seeds ?? known?.seeds ?? 1
+  checkCount("seeds", seeds)
+  await writeStudy(paths, { settings, data: record, steps: steps.map(({ id }) => id), seeds })
   return { paths, settings, steps, seeds, splits, how: { device, threads, workers } }
 }
 
@@ -191,13 +192,15 @@ function checkSize({ model }: RoadmapStep, { scale, imageSize }: StudySettings):
 /** Trains one network to its end. False if the signal came before. */
 async function runStep(
   study: OpenStudy,
-  run: Omit<RoadmapRunStart, "title" | "resumed"> & { step: RoadmapStep },
+  run: Pick<RoadmapRunStart, "seed" | "index" | "count"> & { step: RoadmapStep },
   { onRun, onResult, onStart, onStep, onEpoch, onMessage, signal }: RoadmapEvents,
 ): Promise<boolean> {
   const { step, seed } = run
   const folder = studyRunFolder(study.paths, step.id, seed)
   const resumed = (await prepareRunFolder(folder)) === "stopped"
   onRun?.({ ...run, step: step.id, title: step.title, resumed })
+  // Before the training: what cannot be counted cannot be trained, and says so at once.
+  const costs = countCosts(study, step)
   let memoryBytes = 0
   const events: TrainEvents = {
     onStart,
@@ -215,7 +218,7 @@ async function runStep(
     : await trainNew(study, { step, seed, folder }, events)
   if (stopped === "signal") return false
   memoryBytes = Math.max(memoryBytes, process.memoryUsage.rss())
-  await writeResult(folder, { ...countCosts(study, step), memoryBytes })
+  await writeResult(folder, { ...costs, memoryBytes })
   onResult?.((await readResult(study.paths, step.id, seed))!)
   return true
 }
@@ -246,13 +249,13 @@ async function trainNew(
 
 /** What a network costs at the size that the study gives it. */
 function countCosts({ settings, splits }: OpenStudy, { model }: RoadmapStep): Omit<ResultRecord, "memoryBytes"> {
-  const { scale, imageSize } = settings
+  const { scale, imageSize, batchSize } = settings
   const config = { scale, inChannels: splits.channels, numClasses: splits.classes.length }
   const network = new Network(describeModel(model, config))
   return {
     parameters: network.parameterCount,
     macs: network.macs(imageSize, imageSize),
-    activationBytes: activationBytes(model, { imageSize, config }),
+    activationBytes: activationBytes(model, { imageSize, batchSize, config }),
   }
 }
 

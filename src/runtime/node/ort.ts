@@ -98,13 +98,16 @@ async function createNative({ ort, machine }: Engine, device: NodeDeviceName, re
   return backend
 }
 
-function sessionOptions(device: NodeDeviceName, { threads }: SessionOptions): InferenceSession.SessionOptions {
+function sessionOptions(
+  device: NodeDeviceName,
+  { threads, rewrite = true }: SessionOptions,
+): InferenceSession.SessionOptions {
   const { options }: NodeDevice = devices[device]!
   return {
     executionProviders: [device],
     intraOpNumThreads: threads ?? availableParallelism(),
     interOpNumThreads: 1,
-    graphOptimizationLevel: "all",
+    graphOptimizationLevel: rewrite ? "all" : "disabled",
     logSeverityLevel: 3,
     ...options,
     extra: {

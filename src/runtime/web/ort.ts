@@ -33,7 +33,13 @@ export async function createWasmBackend(reason = "it was asked for"): Promise<Ba
 /** What all devices here have in common. */
 const webDevice: Pick<OrtDevice, "block" | "sessionOptions" | "fillsOutputs" | "enqueue"> = {
   block: 0,
-  sessionOptions: () => ({ executionProviders: ["wasm"], graphOptimizationLevel: "all", logSeverityLevel: 3 }),
+  sessionOptions: ({ rewrite = true }) => ({
+    executionProviders: ["wasm"],
+    graphOptimizationLevel: rewrite ? "all" : "disabled",
+    logSeverityLevel: 3,
+    // See the native engine's cpu.
+    extra: { optimization: { disable_specified_optimizers: "ReshapeFusion" } },
+  }),
   fillsOutputs: false,
   enqueue: oneAtATime(),
 }

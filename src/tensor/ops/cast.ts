@@ -1,10 +1,12 @@
 /** Operators that keep the values: another element type, and the end of a gradient. */
 
+import { expectOneOf } from "../checks.ts"
 import type { DType, NdArray } from "../ndarray.ts"
-import { defineOp, type Op, type OpDefinition, type Tensor } from "../tensor.ts"
+import { defineOp, named, type Op, type OpDefinition, type Tensor } from "../tensor.ts"
 
 /** Types that have numbers in the reference evaluation and casts on every device. */
-type CastType = "float32" | "float64" | "int32" | "int64" | "uint8" | "bool"
+const castTypes = ["float32", "float64", "int32", "int64", "uint8", "bool"] as const
+type CastType = (typeof castTypes)[number]
 
 interface Target {
   dtype: CastType
@@ -36,8 +38,10 @@ const isFloat = (dtype: DType) => dtype === "float32" || dtype === "float64"
 /**
  * The elements of x as another type. Fractions are cut off towards zero; as bool, all but 0 is true. Values that the
  * type cannot hold are undefined. Only casts between float32 and float64 have a gradient.
+ * Throws a RangeError for any other type.
  */
 export function cast(x: Tensor, dtype: CastType): Tensor {
+  named("cast", () => expectOneOf("dtype", dtype, castTypes))
   if (x.dtype === dtype) return x
   return (isFloat(x.dtype) && isFloat(dtype) ? floatCastOp : castOp)([x], { dtype })
 }

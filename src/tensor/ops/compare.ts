@@ -122,7 +122,10 @@ const clipOp: Op<Bounds> = defineOp<Bounds>({
   },
   // Also at the bounds, as torch.clamp.
   gradient: ([x], [y], [dy]) => [where(equal(x!, y!), dy!, 0)],
-  onnx: (builder, [x], { low, high }) => builder.node("Clip", [x!, builder.scalar(low), builder.scalar(high)]),
+  onnx: (builder, [x], { low, high }, node) => {
+    const { dtype } = node.outputs[0]!
+    return builder.node("Clip", [x!, builder.scalar(low, dtype), builder.scalar(high, dtype)])
+  },
   reference: ([x], { low, high }, [y]) => mapInto(x!, y!, (value) => Math.min(Math.max(value, low), high)),
 })
 

@@ -4,6 +4,7 @@
  * lowering passes put faster forms in their place.
  */
 
+import { expectWhole, wholeList, wholePair } from "../checks.ts"
 import { type Dim, multiplyDims, printShape } from "../dim.ts"
 import type { NdArray } from "../ndarray.ts"
 import { defineOp, expectRank, expectShape, named, type OnnxBuilder, type Op, type Tensor } from "../tensor.ts"
@@ -231,15 +232,16 @@ export const conv2dFilterGradientOp: Op<Conv2dAttributes & { kernel: readonly [n
   },
 })
 
-/** One number for both axes, or [vertical, horizontal]. */
-export const pair = (value: number | readonly [number, number]): readonly [number, number] =>
-  typeof value === "number" ? [value, value] : value
-
 type Pads = Conv2dAttributes["pads"]
 
+/** Throws a RangeError unless the numbers are whole and not negative. */
 function fourPads(padding: number | readonly [number, number] | Pads): Pads {
-  if (typeof padding === "number") return [padding, padding, padding, padding]
-  return padding.length === 2 ? [padding[0], padding[1], padding[0], padding[1]] : padding
+  if (typeof padding === "string") {
+    throw new RangeError(`padding must be "same", a number, or a list of 2 or 4 of them, got "${padding}"`)
+  }
+  if (Array.isArray(padding) && padding.length === 4) return wholeList("padding", padding, [4], 0) as [...Pads]
+  const [vertical, horizontal] = wholePair("padding", padding as number | [number, number], 0)
+  return [vertical, horizontal, vertical, horizontal]
 }
 
 /** Padding with which a kernel has ceil(size / stride) positions. */
@@ -257,13 +259,16 @@ function samePads(x: Tensor, weight: Tensor, { strides, dilations }: Pick<Conv2d
 
 /**
  * Convolution (cross-correlation). x [N, H, W, I], weight [O, I / groups, kh, kw], bias [O]; result [N, Ho, Wo, O].
- * Throws a RangeError for shapes that do not fit.
+ * Throws a RangeError for shapes that do not fit, and for steps, padding and groups that are no whole numbers.
  */
 export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv2dOptions = {}): Tensor {
   const { stride = 1, padding = 0, dilation = 1, groups = 1 } = options
-  const steps = { strides: pair(stride), dilations: pair(dilation) }
-  const pads = padding === "same" ? named("conv2d", () => samePads(x, weight, steps)) : fourPads(padding)
-  return conv2dOp(bias ? [x, weight, bias] : [x, weight], { ...steps, pads, groups })
+  return named("conv2d", () => {
+    const steps = { strides: wholePair("stride", stride, 1), dilations: wholePair("dilation", dilation, 1) }
+    expectWhole("groups", groups, 1)
+    const pads = padding === "same" ? samePads(x, weight, steps) : fourPads(padding)
+    return conv2dOp(bias ? [x, weight, bias] : [x, weight], { ...steps, pads, groups })
+  })
 }
 
 export interface ConvTranspose2dOptions {
@@ -281,7 +286,7 @@ export interface ConvTranspose2dOptions {
  * Transposed convolution, as torch.nn.functional.conv_transpose2d. x [N, H, W, I], weight [I, O / groups, kh, kw],
  * bias [O]; result [N, (H - 1) stride - 2 padding + kh + outputPadding, .., O]. It is the gradient of a convolution for
  * its input: the one that takes O channels to I with the same weight.
- * Throws a RangeError for shapes that do not fit.
+ * Throws a RangeError for shapes that do not fit, and for steps, padding and groups that are no whole numbers.
  */
 export function convTranspose2d(
   x: Tensor,
@@ -292,6 +297,7 @@ export function convTranspose2d(
   return named("convTranspose2d", () => {
     expectRank("x", x, 4)
     expectRank("weight", weight, 4)
+    expectWhole("groups", groups, 1)
     const [channels, perGroup] = weight.shape as [number, number]
     if (x.dim(3) !== channels || channels % groups !== 0) {
       throw new RangeError(
@@ -300,7 +306,8 @@ export function convTranspose2d(
       )
     }
     if (bias) expectShape("bias", bias, [perGroup * groups])
-    const [strides, pads, extra] = [pair(stride), fourPads(padding), pair(outputPadding)]
+    const [strides, pads] = [wholePair("stride", stride, 1), fourPads(padding)]
+    const extra = wholePair("outputPadding", outputPadding, 0)
     const side = (axis: 0 | 1) =>
       transposedSize(x.dim(axis + 1), weight.dim(axis + 2), strides[axis], 2 * pads[axis], extra[axis])
     const y = conv2dInputGradientOp([x, weight], {

@@ -4,13 +4,14 @@
  * from the end.
  */
 
+import { expectWhole } from "../checks.ts"
 import { printShape, productOf, type Shape } from "../dim.ts"
 import { type NdArray, ndarray } from "../ndarray.ts"
 import { constant, defineOp, expectShape, named, normalizeAxis, type Op, type Tensor } from "../tensor.ts"
 import { cast } from "./cast.ts"
 import { equal } from "./compare.ts"
 import { forEachIndex, forEachInLane, forEachLane, type Lane, stridesOf } from "./reference.ts"
-import { broadcastTo, reshape } from "./shape.ts"
+import { broadcastTo, reshape, zerosLike } from "./shape.ts"
 
 interface Along {
   /** In 0 .. rank - 1. */
@@ -30,8 +31,6 @@ function indexAt(indices: NdArray, position: number, size: number): number {
   if (positive < 0 || positive >= size) throw new RangeError(`index ${index} is out of range for size ${size}`)
   return positive
 }
-
-const zerosLike = (x: Tensor): Tensor => broadcastTo(constant(0), x)
 
 /** `shape` with the one dimension at `axis` replaced by others. */
 const replaceAxis = (shape: Shape, axis: number, by: Shape): Shape => [
@@ -152,9 +151,15 @@ export function scatterAddElements(x: Tensor, indices: Tensor, updates: Tensor, 
   return scatterAddElementsOp([x, indices, updates], { axis: along })
 }
 
-/** float32 [..., depth]: 1 at each index, 0 elsewhere; only zeros for an index that is not in 0 .. depth - 1. */
+/**
+ * float32 [..., depth]: 1 at each index, 0 elsewhere; only zeros for an index that is not in 0 .. depth - 1.
+ * Throws a RangeError unless the depth is a whole number of at least 1.
+ */
 export function oneHot(indices: Tensor, depth: number): Tensor {
-  named("oneHot", () => expectIndices(indices))
+  named("oneHot", () => {
+    expectIndices(indices)
+    expectWhole("depth", depth, 1)
+  })
   const positions = Array.from({ length: depth }, (_, i) => i)
   const range =
     indices.dtype === "int64"

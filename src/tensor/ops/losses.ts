@@ -1,14 +1,15 @@
 /** Losses, of logits wherever there is a form that cannot overflow. */
 
+import { expectOneOf } from "../checks.ts"
 import type { Shape } from "../dim.ts"
-import { expectShape, named, type Operand, type Tensor } from "../tensor.ts"
+import { defineOp, expectShape, named, type Op, type Operand, type Tensor } from "../tensor.ts"
 import { sigmoid, softplus } from "./activation.ts"
 import { cast } from "./cast.ts"
 import { equal, less, logicalNot, where } from "./compare.ts"
 import { abs, add, div, mul, neg, pow, square, sub } from "./elementwise.ts"
 import { gather, gatherElements } from "./indexing.ts"
 import { mean, sum } from "./reduce.ts"
-import { reshape } from "./shape.ts"
+import { fixedSize, reshape } from "./shape.ts"
 import { logSoftmax } from "./softmax.ts"
 
 export interface LossOptions {
@@ -16,7 +17,8 @@ export interface LossOptions {
   reduction?: "mean" | "sum" | "none"
 }
 
-function reduceLosses(losses: Tensor, { reduction = "mean" }: LossOptions): Tensor {
+function reduceLosses(loss: string, losses: Tensor, { reduction = "mean" }: LossOptions): Tensor {
+  named(loss, () => expectOneOf("reduction", reduction, ["mean", "sum", "none"]))
   if (reduction === "none") return losses
   return reduction === "sum" ? sum(losses) : mean(losses)
 }
@@ -57,7 +59,7 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
   if (ignoreIndex !== undefined) throw new RangeError("crossEntropy: ignoreIndex needs targets that are classes")
   const logs = weighted(logSoftmax(logits), classWeights)
   const shares = labelSmoothing === 0 ? targets : smooth(targets, labelSmoothing, logits.dim(-1) as number)
-  return reduceLosses(neg(sum(mul(shares, logs), [-1])), options)
+  return reduceLosses("crossEntropy", neg(sum(mul(shares, logs), [-1])), options)
 }
 
 const weighted = (x: Tensor, weights: Tensor | undefined): Tensor => (weights ? mul(x, weights) : x)
@@ -65,20 +67,37 @@ const weighted = (x: Tensor, weights: Tensor | undefined): Tensor => (weights ? 
 const smooth = (shares: Tensor, smoothing: number, classes: number): Tensor =>
   add(mul(shares, 1 - smoothing), smoothing / classes)
 
+/** Classes as positions that fail on every device where they are none: a negative one would count from the end. */
+const targetClassOp: Op<{ classes: number }> = defineOp<{ classes: number }>({
+  name: "targetClass",
+  shape: ([targets]) => ({ shape: targets!.shape, dtype: targets!.dtype }),
+  decompose: ([targets], { classes }) => where(less(targets!, 0), classes, targets!),
+  reference: ([targets], { classes }, [y]) => {
+    targets!.data.forEach((target: number | bigint, i: number) => {
+      if (target >= classes || target < 0) {
+        throw new RangeError(
+          `crossEntropy: target ${target} at position ${i} is no class: they are 0 to ${classes - 1}`,
+        )
+      }
+      y!.data[i] = target
+    })
+  },
+})
+
 function classCrossEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptions): Tensor {
   const { labelSmoothing = 0, classWeights, ignoreIndex } = options
   named("crossEntropy", () => expectShape("targets", targets, logits.shape.slice(0, -1)))
   const ignored = ignoreIndex === undefined ? undefined : equal(targets, ignoreIndex)
   const without = (x: Tensor) => (ignored ? where(ignored, 0, x) : x)
   const kept = ignored ? where(ignored, 0, targets) : targets
-  // A negative index would count from the end.
-  const classes = where(less(kept, 0), logits.dim(-1) as number, kept)
+  const classes = named("crossEntropy", () => targetClassOp([kept], { classes: fixedSize(logits, logits.rank - 1) }))
   const logs = weighted(logSoftmax(logits), classWeights)
   const ofClass = reshape(gatherElements(logs, reshape(classes, [...classes.shape, 1]), -1), classes.shape)
   const ofAll = mean(logs, [-1])
   const mixed = labelSmoothing === 0 ? ofClass : add(mul(ofClass, 1 - labelSmoothing), mul(ofAll, labelSmoothing))
   const losses = without(neg(mixed))
-  if ((options.reduction ?? "mean") !== "mean" || !(ignored || classWeights)) return reduceLosses(losses, options)
+  if ((options.reduction ?? "mean") !== "mean" || !(ignored || classWeights))
+    return reduceLosses("crossEntropy", losses, options)
   const counts = classWeights ? without(gather(classWeights, classes)) : cast(logicalNot(ignored!), "float32")
   const total = sum(counts)
   return div(sum(losses), where(equal(total, 0), 1, total))
@@ -104,19 +123,19 @@ export function bceWithLogits(logits: Tensor, targets: Tensor, { posWeight = 1, 
   if (typeof posWeight !== "number") {
     named("bceWithLogits", () => expectShape("posWeight", posWeight, [logits.dim(-1)]))
   }
-  return reduceLosses(binaryCrossEntropy(logits, targets, posWeight), options)
+  return reduceLosses("bceWithLogits", binaryCrossEntropy(logits, targets, posWeight), options)
 }
 
 /** |predictions - targets|. Both have the same shape. Throws a RangeError if they do not. */
 export function l1Loss(predictions: Tensor, targets: Tensor, options: LossOptions = {}): Tensor {
   expectTargets("l1Loss", targets, predictions.shape)
-  return reduceLosses(abs(sub(predictions, targets)), options)
+  return reduceLosses("l1Loss", abs(sub(predictions, targets)), options)
 }
 
 /** (predictions - targets)^2. Both have the same shape. Throws a RangeError if they do not. */
 export function mseLoss(predictions: Tensor, targets: Tensor, options: LossOptions = {}): Tensor {
   expectTargets("mseLoss", targets, predictions.shape)
-  return reduceLosses(square(sub(predictions, targets)), options)
+  return reduceLosses("mseLoss", square(sub(predictions, targets)), options)
 }
 
 export interface SmoothL1Options extends LossOptions {
@@ -136,7 +155,8 @@ export function smoothL1Loss(
   expectTargets("smoothL1Loss", targets, predictions.shape)
   if (!(beta > 0)) throw new RangeError(`smoothL1Loss: beta must be positive, got ${beta}`)
   const distance = abs(sub(predictions, targets))
-  return reduceLosses(where(less(distance, beta), mul(square(distance), 0.5 / beta), sub(distance, beta / 2)), options)
+  const losses = where(less(distance, beta), mul(square(distance), 0.5 / beta), sub(distance, beta / 2))
+  return reduceLosses("smoothL1Loss", losses, options)
 }
 
 export interface FocalOptions extends LossOptions {
@@ -163,7 +183,7 @@ export function sigmoidFocalLoss(
   const missed = add(mul(targets, sub(1, p)), mul(sub(1, targets), p))
   const alphas = add(mul(targets, 2 * alpha - 1), 1 - alpha)
   const losses = mul(binaryCrossEntropy(logits, targets, 1), mul(alphas, pow(missed, gamma)))
-  return reduceLosses(losses, options)
+  return reduceLosses("sigmoidFocalLoss", losses, options)
 }
 
 export interface DiceOptions extends LossOptions {
@@ -186,5 +206,6 @@ export function diceLoss(
   if (positions.length === 0) throw new RangeError(`diceLoss: expected [N, ..., K], got ${probabilities}`)
   const overlap = sum(mul(probabilities, targets), positions)
   const sizes = add(sum(probabilities, positions), sum(targets, positions))
-  return reduceLosses(sub(1, div(add(mul(overlap, 2), smoothing), add(sizes, smoothing))), options)
+  const losses = sub(1, div(add(mul(overlap, 2), smoothing), add(sizes, smoothing)))
+  return reduceLosses("diceLoss", losses, options)
 }

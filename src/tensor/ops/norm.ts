@@ -1,7 +1,9 @@
 /** Normalisation. */
 
+import { expectWhole } from "../checks.ts"
 import { printShape, productOf } from "../dim.ts"
 import { defineOp, expectRank, expectShape, named, type Op, type Tensor } from "../tensor.ts"
+import { maximum } from "./compare.ts"
 import { add, div, mul, rsqrt, sqrt, square, sub } from "./elementwise.ts"
 import { dotLast, mean, perChannel, sizeAlong, sum } from "./reduce.ts"
 import { broadcastTo, reshape } from "./shape.ts"
@@ -140,12 +142,15 @@ export interface BatchStatistics {
 /**
  * Batch normalisation in training: over all axes but the last, with the mean and the biased variance of the batch. Ioffe
  * and Szegedy 2015, "Batch Normalization", algorithm 1. x [..., C], weight and bias [C].
- * Throws a RangeError if the batch has a single value of each channel. The statistics have no gradient of their own.
+ * Throws a RangeError if the batch is known to have a single value of each channel; one that turns out to have when the
+ * graph runs gives the bias, and variance 0. The statistics have no gradient of their own.
  */
 export function batchNormTraining(x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): BatchStatistics {
   const [y, average, biased] = batchNormTrainingOp.apply([x, weight, bias], { epsilon })
   const count = batchSize(x)
-  return { y: y!, mean: average!, variance: mul(biased!, div(count, sub(count, 1))) }
+  // A batch whose size shows only when the graph runs may have a single value, whose biased variance is 0 already.
+  const others = typeof count === "number" ? count - 1 : maximum(sub(count, 1), 1)
+  return { y: y!, mean: average!, variance: mul(biased!, div(count, others)) }
 }
 
 /**
@@ -171,6 +176,7 @@ export function batchNorm(
  */
 export function groupNorm(x: Tensor, groups: number, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
   return named("groupNorm", () => {
+    expectWhole("groups", groups, 1)
     expectPerChannel(x, { weight, bias })
     const [batch, channels] = [x.dim(0), x.dim(-1) as number]
     if (x.rank < 2 || channels % groups !== 0) {

@@ -1,12 +1,14 @@
 /** Operators that take tensors apart along an axis and put them together. */
 
+import { expectOneOf, expectWhole } from "../checks.ts"
 import { printShape, sameShape } from "../dim.ts"
+import { isCount } from "../errors.ts"
 import type { NdArray } from "../ndarray.ts"
-import { constant, defineOp, named, type Op, type Tensor } from "../tensor.ts"
+import { defineOp, named, type Op, type Tensor } from "../tensor.ts"
 import { add } from "./elementwise.ts"
 import { sum } from "./reduce.ts"
 import { forEachIndex, stridesOf } from "./reference.ts"
-import { axisOf, broadcastTo, fixedSize, flip, unsqueeze } from "./shape.ts"
+import { axisOf, fixedSize, flip, unsqueeze, zerosLike } from "./shape.ts"
 
 interface Range {
   axis: number
@@ -18,7 +20,7 @@ const sliceOp: Op<Range> = defineOp<Range>({
   name: "slice",
   shape: ([x], { axis, start, end }) => {
     const size = fixedSize(x!, axis)
-    if (!(0 <= start && start < end && end <= size)) {
+    if (!(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start < end && end <= size)) {
       throw new RangeError(`${start} to ${end} is no range of axis ${axis} of ${printShape(x!.shape)}`)
     }
     return { shape: x!.shape.map((dim, i) => (i === axis ? end - start : dim)), dtype: x!.dtype }
@@ -54,7 +56,6 @@ const padOp: Op<Padding> = defineOp<Padding>({
   name: "pad",
   shape: ([x], { axis, before, after, mode }) => {
     const size = fixedSize(x!, axis)
-    if (before < 0 || after < 0) throw new RangeError(`padding must not be negative, got ${before} and ${after}`)
     if (mode === "reflect" && Math.max(before, after) >= size) {
       throw new RangeError(
         `axis ${axis} of ${printShape(x!.shape)} is too short to mirror ${before} and ${after} of it`,
@@ -116,9 +117,14 @@ const foldAfter: Record<PadMode, Fold> = {
 
 /**
  * Elements before and after x along one axis: zeros, or what the mode says.
- * Throws a RangeError if there is less to mirror than asked for.
+ * Throws a RangeError if there is less to mirror than asked for, for other modes, and unless the padding is whole.
  */
 export function pad(x: Tensor, axis: number, before: number, after: number, mode: PadMode = "zero"): Tensor {
+  named("pad", () => {
+    expectWhole("padding", before, 0)
+    expectWhole("padding", after, 0)
+    expectOneOf("mode", mode, Object.keys(paddedPosition))
+  })
   return before === 0 && after === 0 ? x : padOp([x], { axis: axisOf("pad", x, axis), before, after, mode })
 }
 
@@ -180,14 +186,14 @@ const splitOp: Op<Split> = defineOp<Split>({
   name: "split",
   shape: ([x], { axis, sizes }) => {
     const total = sizes.reduce((sum, size) => sum + size, 0)
-    if (total !== fixedSize(x!, axis) || sizes.some((size) => size < 1)) {
+    if (total !== fixedSize(x!, axis) || !sizes.every((size) => isCount(size))) {
       throw new RangeError(`sizes ${sizes.join(" + ")} do not make up axis ${axis} of ${printShape(x!.shape)}`)
     }
     return sizes.map((size) => ({ shape: x!.shape.map((dim, i) => (i === axis ? size : dim)), dtype: x!.dtype }))
   },
   gradient: (_, outputs, gradients, { axis }) => [
     concat(
-      outputs.map((y, i) => gradients[i] ?? broadcastTo(constant(0), y)),
+      outputs.map((y, i) => gradients[i] ?? zerosLike(y)),
       axis,
     ),
   ],
@@ -249,7 +255,10 @@ const rollOp: Op<Roll> = defineOp<Roll>({
 /** Moves elements by `shift` towards the end of an axis; what leaves it there comes back at its beginning. */
 export function roll(x: Tensor, axis: number, shift: number): Tensor {
   const along = axisOf("roll", x, axis)
-  const size = named("roll", () => fixedSize(x, along))
+  const size = named("roll", () => {
+    expectWhole("shift", shift)
+    return fixedSize(x, along)
+  })
   const forward = ((shift % size) + size) % size
   return forward === 0 ? x : rollOp([x], { axis: along, shift: forward })
 }

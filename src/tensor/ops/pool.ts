@@ -1,9 +1,10 @@
 /** Pooling over windows and over whole feature maps. Activations are [N, H, W, C]; sizes are counted as in PyTorch. */
 
+import { wholePair } from "../checks.ts"
 import type { Dim } from "../dim.ts"
 import type { NdArray } from "../ndarray.ts"
 import { defineOp, expectRank, named, type Op, type Tensor } from "../tensor.ts"
-import { outputSize, pair, toNchw, toNhwc } from "./conv.ts"
+import { outputSize, toNchw, toNhwc } from "./conv.ts"
 import { max, mean } from "./reduce.ts"
 import { resampleAxis, type Taps } from "./resample.ts"
 
@@ -31,7 +32,9 @@ interface Windows {
 function windowsOver(x: Tensor, { kernelSize, stride = kernelSize, padding = 0, ceilMode = false }: Pool2dOptions) {
   expectRank("x", x, 4)
   const along = (axis: 0 | 1): Windows => {
-    const [kernel, step, pad] = [pair(kernelSize)[axis], pair(stride)[axis], pair(padding)[axis]]
+    const kernel = wholePair("kernelSize", kernelSize, 1)[axis]
+    const step = wholePair("stride", stride, 1)[axis]
+    const pad = wholePair("padding", padding, 0)[axis]
     if (pad > kernel / 2) throw new RangeError(`padding ${pad} is more than half of the kernel ${kernel}`)
     const size = x.dim(axis + 1)
     let count = outputSize(size, kernel, step, 1, 2 * pad + (ceilMode ? step - 1 : 0))
@@ -127,7 +130,7 @@ function forEachMaximum(
 /**
  * The largest element of each window. x [N, H, W, C]; result [N, Ho, Wo, C]. Where several are the largest, the gradient
  * goes to the first in row-major order. As torch.nn.functional.max_pool2d.
- * Throws a RangeError where no window fits.
+ * Throws a RangeError where no window fits, and for sizes, steps and padding that are no whole numbers.
  */
 export function maxPool2d(x: Tensor, options: Pool2dOptions): Tensor {
   return named("maxPool2d", () => {
@@ -150,7 +153,7 @@ export interface AvgPool2dOptions extends Pool2dOptions {
 
 /**
  * The mean of each window. x [N, H, W, C]; result [N, Ho, Wo, C]. As torch.nn.functional.avg_pool2d.
- * Throws a RangeError where no window fits.
+ * Throws a RangeError where no window fits, and for sizes, steps and padding that are no whole numbers.
  */
 export function avgPool2d(x: Tensor, { countIncludePad = true, ...options }: AvgPool2dOptions): Tensor {
   return named("avgPool2d", () => {
@@ -185,10 +188,9 @@ function uniform(start: number, end: number, divisor = end - start): Taps[number
 export function adaptiveAvgPool2d(x: Tensor, size: number | readonly [number, number]): Tensor {
   return named("adaptiveAvgPool2d", () => {
     expectRank("x", x, 4)
-    return pair(size).reduce((map, outputs, axis) => {
+    return wholePair("size", size, 1).reduce((map, outputs, axis) => {
       const inputs = x.dim(axis + 1)
       if (typeof inputs !== "number") throw new RangeError(`height and width must be numbers, got ${inputs}`)
-      if (!Number.isInteger(outputs) || outputs < 1) throw new RangeError(`size must be 1 or more, got ${outputs}`)
       const windows = Array.from({ length: outputs }, (_, i) =>
         uniform(Math.floor((i * inputs) / outputs), Math.ceil(((i + 1) * inputs) / outputs)),
       )

@@ -77,7 +77,7 @@ const meanOp: Op<Axes> = defineOp<Axes>({
   },
 })
 
-/** Number of elements along some axes, as a float32 scalar. */
+/** Number of elements along some axes, as a scalar of the type of x. */
 const countOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly number[] }>({
   name: "count",
   shape: ([x]) => ({ shape: [], dtype: x!.dtype }),
@@ -87,7 +87,7 @@ const countOp: Op<{ axes: readonly number[] }> = defineOp<{ axes: readonly numbe
     const shape = builder.node("Shape", [x!])
     const counts = builder.node("Gather", [shape, builder.ints(along.map((_, i) => axes[i]!))], { axis: 0 })
     const product = builder.node("ReduceProd", [counts, builder.ints([0])], { keepdims: 0 })
-    return builder.node("Cast", [product], { to: "float32" })
+    return builder.node("Cast", [product], { to: node.inputs[0]!.dtype })
   },
   reference: ([x], { axes }, [y]) => {
     y!.data[0] = axes.reduce((count, axis) => count * x!.shape[axis]!, 1)
@@ -101,7 +101,7 @@ function defineExtremum(name: string, onnx: string, start: number, pick: (a: num
     shape,
     gradient: ([x], [y], [dy], { axes }) => {
       const isExtreme = equal(x!, expand(y!, x!, axes))
-      const count = sum(cast(isExtreme, "float32"), axes, { keepDims: true })
+      const count = sum(cast(isExtreme, x!.dtype as "float32" | "float64"), axes, { keepDims: true })
       return [where(isExtreme, div(reshape(dy!, count.shape), count), 0)]
     },
     onnx: emit(onnx),
@@ -130,7 +130,7 @@ export const logSumExpOp: Op<Axes> = defineOp<Axes>({
   },
 })
 
-/** Number of elements along some axes: a number, or a float32 scalar where it is known only when the graph runs. */
+/** Number of elements along some axes: a number, or a scalar of the type of x where it is known only when the graph runs. */
 export function sizeAlong(x: Tensor, axes: readonly number[]): Tensor | number {
   const size: Dim = productOf(axes.map((axis) => x.shape[axis]!))
   return symbolOf(size) === undefined ? bindShape([size], {})[0]! : countOp([x], { axes })

@@ -1,5 +1,6 @@
 /** Resizing of feature maps by interpolation. */
 
+import { expectOneOf, wholeList } from "../checks.ts"
 import { expectRank, named, type Tensor } from "../tensor.ts"
 import { resampleAxis, type Tap, type Taps } from "./resample.ts"
 
@@ -18,16 +19,16 @@ export interface InterpolateOptions {
 
 /**
  * Resizes [N, H, W, C] to [N, h, w, C] without antialiasing, with the values of torch.nn.functional.interpolate.
- * Throws a RangeError for sizes below 1, and for nearest with aligned corners.
+ * Throws a RangeError for sizes below 1, an unknown mode, and for nearest with aligned corners.
  */
 export function interpolate(x: Tensor, { size, mode, alignCorners = false }: InterpolateOptions): Tensor {
   return named("interpolate", () => {
     expectRank("x", x, 4)
+    expectOneOf("mode", mode, Object.keys(tapsOf))
     if (mode === "nearest" && alignCorners) throw new RangeError("nearest has no aligned corners")
-    return size.reduce((map, output, axis) => {
+    return wholeList("size", size, [2], 1).reduce((map, output, axis) => {
       const input = x.dim(axis + 1)
       if (typeof input !== "number") throw new RangeError(`height and width must be numbers, got ${input}`)
-      if (!Number.isInteger(output) || output < 1) throw new RangeError(`size must be 1 or more, got ${output}`)
       const taps = Array.from({ length: output }, (_, i) => merged(tapsOf[mode](i, input, output, alignCorners)))
       return resampleAxis(map, axis + 1, taps)
     }, x)

@@ -5,8 +5,8 @@
 
 import type { Dim } from "../dim.ts"
 import type { NdArray } from "../ndarray.ts"
-import { constant, defineOp, expectShape, type OnnxBuilder, type Op, type Tensor } from "../tensor.ts"
-import { broadcastTo } from "./shape.ts"
+import { defineOp, expectShape, type OnnxBuilder, type Op, type Tensor } from "../tensor.ts"
+import { zerosLike } from "./shape.ts"
 
 type NoAttributes = Record<never, never>
 
@@ -29,7 +29,7 @@ export const takeRowsOp: Op<NoAttributes> = defineOp<NoAttributes>({
     expectRows(rows!)
     return { shape: [rows!.dim(0), ...x!.shape.slice(1)], dtype: x!.dtype }
   },
-  gradient: ([x, rows], _, [dy]) => [addRows(broadcastTo(constant(0), x!), rows!, dy!), undefined],
+  gradient: ([x, rows], _, [dy]) => [addRows(zerosLike(x!), rows!, dy!), undefined],
   onnx: (builder, inputs) => builder.node("Gather", inputs, { axis: 0 }),
   reference: ([x, rows], _, [y]) =>
     forEachTaken(rows!, y!, (whole, part) => {

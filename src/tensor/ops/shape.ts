@@ -1,7 +1,8 @@
 /** Operators that view or move all elements of a tensor, and compute nothing. */
 
-import { type Dim, divideDims, printShape, productOf, type Shape, sameShape, symbolOf } from "../dim.ts"
-import { applies, broadcastShapes, defineOp, named, normalizeAxis, type Op, type Tensor } from "../tensor.ts"
+import { type Dim, divideDims, expectDims, printShape, productOf, type Shape, sameShape, symbolOf } from "../dim.ts"
+import { zeros } from "../ndarray.ts"
+import { applies, broadcastShapes, constant, defineOp, named, normalizeAxis, type Op, type Tensor } from "../tensor.ts"
 import { sumToShape } from "./elementwise.ts"
 import { broadcastStrides, forEachIndex, stridesOf } from "./reference.ts"
 
@@ -34,6 +35,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 function resolveShape(x: Tensor, shape: Shape): Shape {
   const free = shape.indexOf(-1)
+  named("reshape", () => expectDims(shape.filter((_, i) => i !== free)))
   if (free < 0) return shape
   const rest = productOf(shape.filter((_, i) => i !== free))
   const dim: Dim | undefined = divideDims(productOf(x.shape), rest)
@@ -112,6 +114,9 @@ export const broadcastToOp: Op<Record<never, never>> = defineOp<Record<never, ne
 export function broadcastTo(x: Tensor, like: Tensor): Tensor {
   return sameShape(x.shape, like.shape) ? x : broadcastToOp([x, like], {})
 }
+
+/** Zeros of the shape and the type of x. */
+export const zerosLike = (x: Tensor): Tensor => broadcastTo(constant(zeros([], x.dtype)), x)
 
 interface Flip {
   axis: number

@@ -21,12 +21,31 @@ import { openByteSource, openFile } from "./byte-source.ts"
  * tensors["head.fc.weight"] // { shape: [37, 768], dtype: "float32", data: Float32Array }
  * ```
  *
- * @param pathOrBytes the file, its bytes, or a folder in the layout of transformers (`model.safetensors`, ...)
+ * @param pathOrBytes the file, its bytes, a folder in the layout of transformers (`model.safetensors`, ...), or one of a
+ *   run, whose best weights are read
  * Throws an InputError if the file cannot be read, is of no known format, cut short or inconsistent, or calls in its
  * pickle for what tensors do not need.
  */
 export async function loadTensors(pathOrBytes: string | Uint8Array): Promise<Record<string, NdArray>> {
-  return withCheckpoint(pathOrBytes, readAll)
+  return (await loadFile(pathOrBytes)).tensors
+}
+
+/** A checkpoint that was read. */
+export interface LoadedFile {
+  tensors: Record<string, NdArray>
+  /** Free text that travels with the tensors; only safetensors has it. */
+  metadata: Record<string, string>
+  /** The file that was read, where a folder was given; undefined for bytes. */
+  path: string | undefined
+}
+
+/** Reads what {@link loadTensors} reads, and its metadata. Throws as it does. */
+export async function loadFile(pathOrBytes: string | Uint8Array): Promise<LoadedFile> {
+  return withCheckpoint(pathOrBytes, async (checkpoint, path) => ({
+    tensors: await readAll(checkpoint),
+    metadata: checkpoint.metadata,
+    path,
+  }))
 }
 
 /** What a checkpoint holds, without the values. */
@@ -75,7 +94,7 @@ export async function saveSafetensors(
 /** Opens a checkpoint and, as it asks for them, the files beside it; closes them all when `use` is done. */
 async function withCheckpoint<T>(
   pathOrBytes: string | Uint8Array,
-  use: (checkpoint: Checkpoint) => Promise<T>,
+  use: (checkpoint: Checkpoint, path: string | undefined) => Promise<T>,
 ): Promise<T> {
   const given = typeof pathOrBytes === "string" ? await findInFolder(pathOrBytes) : pathOrBytes
   const sources = [await openByteSource(given)]
@@ -91,19 +110,25 @@ async function withCheckpoint<T>(
     return source
   }
   try {
-    return await use(await openCheckpoint(sources[0]!, openSibling))
+    return await use(await openCheckpoint(sources[0]!, openSibling), typeof given === "string" ? given : undefined)
   } finally {
     await Promise.all(sources.map((source) => source.close()))
   }
 }
 
-/** The files that a folder's weights are looked for in, in transformers' order. */
-const folderFiles = [
+/**
+ * The files that weights are in where a folder or a repository of the hub is for one model, the best first: nothing executes
+ * in a safetensors file, and an index lists shards. What is to be said of them is in `config.json` beside them.
+ */
+export const weightFiles: readonly string[] = [
   "model.safetensors",
   "model.safetensors.index.json",
   "pytorch_model.bin",
   "pytorch_model.bin.index.json",
 ]
+
+/** Where a folder's weights are looked for; the last is what a run keeps. */
+const folderFiles = [...weightFiles, "best.safetensors"]
 
 /** The checkpoint of a folder; a path that is no folder stays as it is. */
 async function findInFolder(path: string): Promise<string> {

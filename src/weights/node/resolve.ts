@@ -1,43 +1,42 @@
 /** Weights by what a person calls them: a file, a folder, a published name, or a repository on the hub. */
 
 import { stat } from "node:fs/promises"
-import type { Preprocessing } from "../../models/family.ts"
-import type { StateDict } from "../../models/network.ts"
+import { basename, dirname, join, resolve } from "node:path"
+import { Network, type StateDict } from "../../models/network.ts"
 import {
   findPretrained,
   licenseNotice,
   type PretrainedWeights,
+  pretrainedFor,
   suggestPretrained,
 } from "../../models/pretrained/index.ts"
+import { describeModel } from "../../models/registry.ts"
 import { UsageError } from "../../tensor/errors.ts"
+import { describeSource, type Sidecars, type WeightsDescription } from "../describe.ts"
 import type { DownloadProgress } from "../hub/node/download.ts"
-import { repositoryConfig, repositoryWeights } from "../hub/node/repository-weights.ts"
+import { repositoryDescription, repositoryWeights } from "../hub/node/repository-weights.ts"
 import { parseRepository, type Repository, repositoryLabel } from "../hub/repository.ts"
-import { loadTensors } from "./files.ts"
+import { isSameArchitecture } from "../match.ts"
+import { type LoadedFile, loadFile, loadTensors, weightFiles } from "./files.ts"
 import { imagenetClasses } from "./imagenet-classes.ts"
+import { readJsonFile } from "./json-file.ts"
 
 /** Weights, and what is known about them. */
-export interface ResolvedWeights {
+export interface ResolvedWeights extends Omit<WeightsDescription, "license" | "warning"> {
   tensors: StateDict
   /** The path, or the repository, to be named in messages. */
   source: string
   /** The entry of weights that are published for a registered model. */
   published?: PretrainedWeights
-  /** timm's name of the model that they are for. */
-  architecture?: string
-  /** Outputs of their classifier, 0 if they have none. */
-  numClasses?: number
-  /** Names of the classes, in the order of the logits. */
-  classes?: string[]
-  /** How images become inputs. */
-  preprocessing?: Partial<Preprocessing>
-  /** To be shown before they are used: how their licence restricts that. */
+  /** To be shown before they are used: how their licence restricts that, what of their description cannot be followed. */
   notice?: string
 }
 
 export interface ResolveOptions {
   /** Called as bytes arrive from the hub. */
   onProgress?: DownloadProgress
+  /** What differs from the model's registered config: published weights are checked against it before they are downloaded. */
+  config?: Readonly<Record<string, unknown>>
 }
 
 /** Says that what follows is a repository on the hub, also where it looks like a path. */
@@ -51,8 +50,10 @@ const looksLikePath = /^[./~\\]|^[A-Za-z]:[\\/]|\.(safetensors|pth|pt|bin|ckpt|o
  * - the name of published weights: `convnext_tiny.fb_in1k`, `timm/convnext_tiny.fb_in1k`, a tag of the model (`fb_in1k`),
  *   or `pretrained` for the model's default;
  * - `hf:organisation/name` or `organisation/name`, both also with `@revision`: a repository on the hub;
- * - the path of a checkpoint or of a folder that has one, wherever there is such a file. A path that is written as one
- *   (`./fb_in1k`) is never taken for a name.
+ * - the path of a checkpoint, or of a folder that has one (a run, a folder of transformers or timm), wherever there is such
+ *   a file. A path that is written as one (`./fb_in1k`) is never taken for a name.
+ *
+ * With them comes what their files say of the model, its classes and how images become inputs.
  *
  * Files of the hub are downloaded once, checked by their hash, and kept in the cache that all tools of Hugging Face share.
  *
@@ -61,19 +62,19 @@ const looksLikePath = /^[./~\\]|^[A-Za-z]:[\\/]|\.(safetensors|pth|pt|bin|ckpt|o
  * ```
  *
  * @param model the model that tags and `pretrained` belong to
- * Throws a UsageError for a name that means nothing, an InputError if the weights cannot be downloaded or read.
+ * Throws a UsageError for a name that means nothing and for published weights of another model, an InputError if the weights cannot be downloaded or read.
  */
 export async function resolveWeights(
   name: string,
   model: string,
-  { onProgress }: ResolveOptions = {},
+  options: ResolveOptions = {},
 ): Promise<ResolvedWeights> {
-  if (hubPrefix.test(name)) return fromHub(parseRepository(name.replace(hubPrefix, "")), model, onProgress)
+  if (hubPrefix.test(name)) return fromHub(parseRepository(name.replace(hubPrefix, "")), model, options)
   if (looksLikePath.test(name)) return fromPath(name)
   const published = findPretrained(name, model)
-  if (published) return fromPublished(published, parseRepository(published.repository), onProgress)
+  if (published) return fromPublished(published, parseRepository(published.repository), model, options)
   if (await exists(name)) return fromPath(name)
-  if (name.includes("/")) return fromHub(parseRepository(name), model, onProgress)
+  if (name.includes("/")) return fromHub(parseRepository(name), model, options)
   const hint = suggestPretrained(name, model) || ";"
   throw new UsageError(
     `there are no weights ${JSON.stringify(name)} for ${model}${hint} Weights are a file, a published name, or a repository of the hub (organisation/name)`,
@@ -81,21 +82,49 @@ export async function resolveWeights(
 }
 
 async function fromPath(path: string): Promise<ResolvedWeights> {
-  return { tensors: await loadTensors(path), source: path }
+  const file = await loadFile(path)
+  return withDescription(file.tensors, path, await sidecarsOf(file))
+}
+
+/** What lies in a file and beside it. Of a file with a name of its own nobody knows what the others in its folder are for. */
+async function sidecarsOf({ path, metadata }: LoadedFile): Promise<Sidecars> {
+  if (path === undefined || !weightFiles.includes(basename(path))) return { metadata }
+  const read = (name: string) => readJsonFile(join(dirname(path), name))
+  return { metadata, config: await read("config.json"), preprocessor: await read("preprocessor_config.json") }
+}
+
+function withDescription(tensors: StateDict, source: string, sidecars: Sidecars): ResolvedWeights {
+  const { license, warning, ...description } = describeSource(source, sidecars)
+  const notices = [license === undefined ? undefined : licenseNotice(source, license), warning]
+  const notice = notices.filter((text) => text !== undefined).join("\n")
+  return { tensors, source, ...description, ...(notice === "" ? {} : { notice }) }
+}
+
+/** Throws a UsageError unless published weights fit the model. A family gets the config that they are of. */
+function requireFit({ name, model: source }: PretrainedWeights, model: string, config: ResolveOptions["config"]): void {
+  if (source === model && config === undefined) return
+  const own = describeModel(source)
+  if (describeModel(model).family === model && own.family === model) return
+  if (isSameArchitecture(new Network(own), new Network(describeModel(model, config)))) return
+  const tags = pretrainedFor(model).map(({ tag }) => tag)
+  const hint = tags.length > 0 ? `; published for ${model} are ${tags.join(", ")}` : ""
+  throw new UsageError(`the weights ${name} are of ${source} and do not fit ${model}${hint}`)
 }
 
 async function fromPublished(
   published: PretrainedWeights,
   repository: Repository,
-  onProgress?: DownloadProgress,
+  model: string,
+  { onProgress, config }: ResolveOptions,
 ): Promise<ResolvedWeights> {
-  const { name, model, license, numClasses, classes, preprocessing } = published
+  const { name, license, numClasses, classes, preprocessing } = published
+  requireFit(published, model, config)
   const path = await repositoryWeights(repository, onProgress)
   const resolved: ResolvedWeights = {
     tensors: await loadTensors(path),
     source: repositoryLabel(repository),
     published,
-    architecture: model,
+    architecture: published.model,
     numClasses,
     preprocessing,
   }
@@ -104,15 +133,22 @@ async function fromPublished(
   return notice === undefined ? resolved : { ...resolved, notice }
 }
 
-async function fromHub(repository: Repository, model: string, onProgress?: DownloadProgress): Promise<ResolvedWeights> {
+async function fromHub(repository: Repository, model: string, options: ResolveOptions): Promise<ResolvedWeights> {
   const published = repository.name.startsWith("timm/") ? findPretrained(repository.name, model) : undefined
-  if (published) return fromPublished(published, repository, onProgress)
-  const { license, ...config } = await repositoryConfig(repository)
-  const path = await repositoryWeights(repository, onProgress)
-  const source = repositoryLabel(repository)
-  const resolved: ResolvedWeights = { tensors: await loadTensors(path), source, ...config }
-  const notice = license === undefined ? undefined : licenseNotice(source, license)
-  return notice === undefined ? resolved : { ...resolved, notice }
+  if (published) return fromPublished(published, repository, model, options)
+  const files = await repositoryDescription(repository)
+  const { tensors, metadata } = await loadFile(await repositoryWeights(repository, options.onProgress))
+  return withDescription(tensors, repositoryLabel(repository), { metadata, ...files })
+}
+
+/**
+ * Weights by a name that means the same wherever it is used: the absolute path, where {@link resolveWeights} takes it for a
+ * path.
+ */
+export async function absoluteWeights(name: string, model: string): Promise<string> {
+  const isPath =
+    !hubPrefix.test(name) && (looksLikePath.test(name) || (!findPretrained(name, model) && (await exists(name))))
+  return isPath ? resolve(name) : name
 }
 
 function exists(path: string): Promise<boolean> {

@@ -310,6 +310,21 @@ test("a legacy file whose storages lie about their size is refused", async () =>
   await expect(load(bytes)).rejects.toThrow(/cut short or damaged at storage/)
 })
 
+test("a legacy file whose keys are lists that hold one another is refused at once", async () => {
+  const legacy = fixture("views-legacy.pth")
+  const keys = concatIndex(legacy, concat(".\x80\x02]q\x00")) + 1
+  const nested = concat("\x80\x02]q\x00(", "]q\x01(U\x01ae", "(h\x01h\x01lq\x01".repeat(40), "e.")
+  const damaged = concat(legacy.subarray(0, keys), nested, legacy.subarray(keys))
+  await expect(load(damaged)).rejects.toThrow(/its list of storages is damaged: a key is of a wrong type \(object\)/)
+})
+
+test("a tensor has 64 dimensions at most", async () => {
+  const archive = (rank: number) =>
+    archiveOf({ shape: new Array(rank).fill(1), strides: new Array(rank).fill(1) }, { "0": four })
+  expect((await load(archive(64))).w!.shape).toHaveLength(64)
+  await expect(load(archive(65))).rejects.toThrow(/its pickle has a tensor of 65 dimensions; 64 are the most/)
+})
+
 test("a legacy file whose pickles are longer than the first look is read", async () => {
   const legacy = fixture("views-legacy.pth")
   const expected = await load(legacy)

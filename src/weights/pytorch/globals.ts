@@ -194,6 +194,8 @@ function rebuildFromType(rebuild: unknown, type: unknown, args: unknown): unknow
     throw new MalformedPickle("its pickle has a tensor of an unknown class")
   }
   if (!plain.includes(type.path)) throw refusal(type)
+  // No other call within a call: the machine counts what the outer one is given.
+  if (!rebuild.path.startsWith("torch._utils._rebuild_tensor")) return leftover(rebuild)
   return torchHost.call(rebuild, args)
 }
 

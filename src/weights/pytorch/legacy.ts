@@ -33,7 +33,7 @@ export async function openLegacy(source: ByteSource): Promise<Container> {
 
 interface Pickles {
   root: unknown
-  keys: unknown[]
+  keys: string[]
   /** Where the pickles end and the storages begin. */
   end: number
   /** Element type of each storage that the pickle refers to. */
@@ -79,19 +79,25 @@ function parsePickles(bytes: Uint8Array, source: string): Pickles {
   const root = next()
   const keys = next()
   if (!Array.isArray(keys)) throw unreadable(source, "its list of storages is damaged")
-  return { root, keys, end, elementTypes }
+  return { root, keys: keys.map((key) => storageKey(key, source)), end, elementTypes }
+}
+
+/** Texts and numbers only: lists that hold one another become texts of any length. */
+function storageKey(key: unknown, source: string): string {
+  if (typeof key === "string" || typeof key === "number" || typeof key === "bigint") return String(key)
+  throw unreadable(source, `its list of storages is damaged: a key is of a wrong type (${typeof key})`)
 }
 
 /** Steps through the storages, whose places follow from their sizes. */
 async function findStorages(
   source: ByteSource,
-  keys: unknown[],
+  keys: readonly string[],
   start: number,
   elementTypes: Map<string, string>,
 ): Promise<Map<string, ByteRange>> {
   const ranges = new Map<string, ByteRange>()
   let at = start
-  for (const key of keys.map(String)) {
+  for (const key of keys) {
     const type = elementTypes.get(key)
     if (type === undefined || ranges.has(key))
       throw unreadable(source.name, `its list of storages is damaged at ${quote(key)}`)

@@ -99,9 +99,15 @@ export function count(value: unknown, what: string): number {
   return value as number
 }
 
-/** A tuple of whole numbers that are not negative. Throws a MalformedPickle for anything else. */
+/** Dimensions that a tensor may have: as many as PyTorch's own loops over elements take. */
+const maxRank = 64
+
+/** A tuple of whole numbers that are not negative, one for each dimension. Throws a MalformedPickle for anything else. */
 export function counts(value: unknown, what: string): number[] {
   if (!Array.isArray(value)) throw new MalformedPickle(`its pickle has a tensor whose ${what} is ${describe(value)}`)
+  if (value.length > maxRank) {
+    throw new MalformedPickle(`its pickle has a tensor of ${value.length} dimensions; ${maxRank} are the most`)
+  }
   return value.map((item) => count(item, what))
 }
 

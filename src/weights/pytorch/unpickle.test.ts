@@ -154,6 +154,34 @@ test("more opcodes or objects than any checkpoint has are refused", () => {
   expect(() => read("}".repeat(1_000_001))).toThrow("its pickle has more than 1000000 objects")
 })
 
+test.each(["builtins\nlist", "__builtin__\ntuple", "builtins\nset", "builtins\nfrozenset"])(
+  "a list that is copied by call after call is counted by its elements: %s",
+  (name) => {
+    // 1,000 elements that 2,000 calls copy.
+    const list = `](${"K\x01".repeat(1000)}eq\x000`
+    const calls = (count: number) => `${list}c${name}\nq\x010]q\x02(${"h\x01h\x00\x85R".repeat(count)}e.`
+    expect(read(calls(900))).toHaveLength(900)
+    expect(() => read(calls(2000))).toThrow("its pickle has more than 1000000 objects")
+  },
+)
+
+test.each(["builtins\ndict", "collections\nOrderedDict"])(
+  "a dict that is copied by call after call is counted by its entries: %s",
+  (name) => {
+    const dict = `}(${Array.from({ length: 200 }, (_, i) => `K${String.fromCharCode(i)}N`).join("")}uq\x000`
+    const calls = `${dict}c${name}\nq\x010](${"h\x01h\x00\x85R".repeat(6000)}e.`
+    expect(() => read(calls)).toThrow("its pickle has more than 1000000 objects")
+  },
+)
+
+test("a call within a call makes tensors only", () => {
+  const within = "ctorch._tensor\n_rebuild_from_type_v2\n(cbuiltins\nlist\nctorch\nTensor\n(](NNNetNtR."
+  expect(() => read(within)).toThrow("its pickle calls for builtins.list, which tensors do not need")
+  // Its own arguments, over and over.
+  const endless = "]q\x00(ctorch._tensor\n_rebuild_from_type_v2\nq\x01ctorch\nTensor\nh\x00e0h\x01h\x00R."
+  expect(() => read(endless)).toThrow("its pickle calls for torch._tensor._rebuild_from_type_v2")
+})
+
 test("a pickle that is cut short says so to who may have more of it", () => {
   const pickle = concat(
     "\x80\x02}(",

@@ -17,7 +17,8 @@ export class PickleEndsEarly extends MalformedPickle {}
 
 /**
  * Opcodes that one pickle may have, and objects that it may push. One byte can make an object of two hundred; a checkpoint
- * has about thirty opcodes and ten objects for each tensor.
+ * has about thirty opcodes and ten objects for each tensor. An element of what is given to a call counts as an object: the
+ * call may copy it, and one list may be given to any number of calls.
  */
 const maxOpcodes = 4_000_000
 const maxObjects = 1_000_000
@@ -117,10 +118,13 @@ class Machine {
   }
 
   push(value: unknown): void {
-    if (typeof value === "object" && value !== null && ++this.#objects > maxObjects) {
-      throw new MalformedPickle(`its pickle has more than ${maxObjects} objects`)
-    }
+    if (typeof value === "object" && value !== null) this.#count(1)
     this.#stack.push(value)
+  }
+
+  #count(objects: number): void {
+    this.#objects += objects
+    if (this.#objects > maxObjects) throw new MalformedPickle(`its pickle has more than ${maxObjects} objects`)
   }
 
   pop(): unknown {
@@ -178,6 +182,7 @@ class Machine {
   call(callee: unknown, args: unknown): void {
     if (!(callee instanceof Global)) throw new MalformedPickle("its pickle calls what is no global")
     if (!Array.isArray(args)) throw new MalformedPickle(`its pickle calls ${callee.path} without a tuple of arguments`)
+    for (const arg of args) this.#count(sizeOf(arg))
     this.push(this.host.call(callee, args))
   }
 
@@ -208,6 +213,12 @@ class Machine {
     if (target instanceof Map) for (let i = 0; i < items.length; i += 2) target.set(items[i], items[i + 1])
     else if (!(target instanceof Opaque)) throw new MalformedPickle("its pickle sets an item of what is no dict")
   }
+}
+
+/** Elements of a container; 0 for what is none. */
+function sizeOf(value: unknown): number {
+  if (Array.isArray(value)) return value.length
+  return value instanceof Map || value instanceof Set ? value.size : 0
 }
 
 const stopCode = 0x2e // "."

@@ -1,24 +1,14 @@
 /** The weights in a repository of the hub: which of its files they are, and what else is needed to use them. */
 
-import { readFile, stat } from "node:fs/promises"
 import { suggestPretrained } from "../../../models/pretrained/index.ts"
 import { staysInFolder } from "../../byte-source.ts"
-import { type ModelConfig, readModelConfig } from "../model-config.ts"
+import type { Sidecars } from "../../describe.ts"
+import { weightFiles } from "../../node/files.ts"
+import { readJsonFile } from "../../node/json-file.ts"
 import { type Repository, repositoryLabel } from "../repository.ts"
 import type { DownloadProgress } from "./download.ts"
 import { cannotDownload, HubError } from "./failure.ts"
 import { cachedHubFile, hubFile } from "./hub-file.ts"
-
-/** Files that weights are in, the best first: nothing executes in a safetensors file, and an index lists shards. */
-const weightFiles = [
-  "model.safetensors",
-  "model.safetensors.index.json",
-  "pytorch_model.bin",
-  "pytorch_model.bin.index.json",
-]
-
-/** JSON files are far smaller: some hundred bytes for each class or tensor. */
-const maxJsonSize = 100_000_000
 
 /**
  * The path of a repository's weights on this machine, with all shards beside it.
@@ -35,10 +25,15 @@ export async function repositoryWeights(repository: Repository, onProgress?: Dow
   throw new HubError("no-file", `cannot use ${repositoryLabel(repository)}: ${reason}`)
 }
 
-/** What a repository's config.json says; nothing if there is none, or it is not readable. */
-export async function repositoryConfig(repository: Repository): Promise<ModelConfig> {
-  const file = await fetchIfThere(repository, "config.json")
-  return readModelConfig(file === undefined ? undefined : await readJson(file))
+/** What a repository says of its weights: the parsed files that it has. */
+export async function repositoryDescription(
+  repository: Repository,
+): Promise<Pick<Sidecars, "config" | "preprocessor">> {
+  const read = async (path: string) => {
+    const file = await fetchIfThere(repository, path)
+    return file === undefined ? undefined : readJsonFile(file)
+  }
+  return { config: await read("config.json"), preprocessor: await read("preprocessor_config.json") }
 }
 
 async function fetchIfThere(repository: Repository, path: string, onProgress?: DownloadProgress) {
@@ -66,22 +61,12 @@ function withSuggestion(error: HubError, { name }: Repository): HubError {
 }
 
 async function fetchShards(repository: Repository, index: string, onProgress?: DownloadProgress): Promise<void> {
-  const json = (await readJson(index)) as { weight_map?: Record<string, unknown> } | undefined
+  const json = (await readJsonFile(index)) as { weight_map?: Record<string, unknown> } | undefined
   for (const path of new Set(Object.values(json?.weight_map ?? {}))) {
     if (typeof path !== "string" || !staysInFolder(path)) {
       const reason = `its index names ${JSON.stringify(path)}, which is no file beside it`
       throw cannotDownload({ repository, path: String(path) }, "refused", reason)
     }
     await hubFile({ repository, path }, onProgress)
-  }
-}
-
-/** A JSON file, or undefined if it is none. */
-async function readJson(path: string): Promise<unknown> {
-  if ((await stat(path)).size > maxJsonSize) return undefined
-  try {
-    return JSON.parse(await readFile(path, "utf8"))
-  } catch {
-    return undefined
   }
 }

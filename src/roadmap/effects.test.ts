@@ -1,0 +1,85 @@
+import { describe, expect, test } from "vitest"
+import { deviationOf, effectOf, rankCorrelation, stepBefore } from "./effects.ts"
+import { roadmapGroups } from "./groups.ts"
+import { type RoadmapStepId, roadmapStepIds, roadmapSteps } from "./steps.ts"
+import { studyFixture } from "./study.fixture.ts"
+
+const steps = roadmapSteps(50, { scale: 0.25 })
+const find = (id: RoadmapStepId) => steps.find((step) => step.id === id)!
+
+test("a step is compared with the network that it changes: side branches, and what follows them, with what was kept", () => {
+  expect(stepBefore(find("resnet"))).toBeUndefined()
+  expect(stepBefore(find("stage-ratio"))).toBe("resnet")
+  for (const id of ["kernel-5", "kernel-7", "kernel-9", "kernel-11"] as const)
+    expect(stepBefore(find(id))).toBe("move-up")
+  expect(stepBefore(find("gelu"))).toBe("kernel-7")
+})
+
+describe("the effect of a step", () => {
+  test("from three seeds is the mean of the differences of each seed, with Student's 95 % interval", () => {
+    // Differences 1, 2 and 3 points: deviation 1 point, half width 4.303 / sqrt 3. The seeds themselves lie far apart.
+    const study = studyFixture({ resnet: [0.5, 0.7, 0.6], "stage-ratio": [0.51, 0.72, 0.63] })
+    const effect = effectOf(find("stage-ratio"), study)!
+    expect(effect).toMatchObject({ before: "resnet", basis: "seeds", verdict: "unclear" })
+    expect(effect.mean).toBeCloseTo(0.02, 12)
+    expect(effect.halfWidth).toBeCloseTo(0.04303 / Math.sqrt(3), 6)
+  })
+
+  test("is clear where the interval leaves out zero", () => {
+    const up = studyFixture({ resnet: [0.5, 0.7, 0.6], "stage-ratio": [0.52, 0.722, 0.621] })
+    expect(effectOf(find("stage-ratio"), up)!.verdict).toBe("up")
+    const down = studyFixture({ resnet: [0.52, 0.722, 0.621], "stage-ratio": [0.5, 0.7, 0.6] })
+    expect(effectOf(find("stage-ratio"), down)!.verdict).toBe("down")
+  })
+
+  test("from one seed has the uncertainty of the two counts", () => {
+    const study = studyFixture({ resnet: [0.8], "stage-ratio": [0.82] })
+    const effect = effectOf(find("stage-ratio"), study)!
+    expect(effect).toMatchObject({ basis: "images", verdict: "unclear" })
+    expect(effect.halfWidth).toBeCloseTo(1.96 * Math.sqrt((0.8 * 0.2 + 0.82 * 0.18) / 2000), 12)
+  })
+
+  test("needs a common seed", () => {
+    const study = studyFixture({ resnet: [0.8], "stage-ratio": [0.82, 0.83] })
+    expect(effectOf(find("stage-ratio"), study)!.differences).toHaveLength(1)
+    expect(effectOf(find("stage-ratio"), studyFixture({ "stage-ratio": [0.8] }))).toBeUndefined()
+    expect(effectOf(find("resnet"), study)).toBeUndefined()
+  })
+})
+
+test("Spearman's correlation has known values, also with ties", () => {
+  expect(rankCorrelation([1, 2, 3, 4].map((x) => [x, x ** 3] as const))).toBeCloseTo(1, 12)
+  expect(rankCorrelation([1, 2, 3, 4].map((x) => [x, -x] as const))).toBeCloseTo(-1, 12)
+  // Ranks 1, 2.5, 2.5, 4, 5 and 2, 1, 3.5, 3.5, 5: both of square sum 9.5 around 3, and of product 7.25.
+  expect(
+    rankCorrelation([
+      [1, 3],
+      [2, 1],
+      [2, 4],
+      [4, 4],
+      [5, 5],
+    ]),
+  ).toBeCloseTo(7.25 / 9.5, 12)
+  expect(
+    rankCorrelation([
+      [1, 1],
+      [2, 2],
+    ]),
+  ).toBeUndefined()
+  expect(
+    rankCorrelation([
+      [1, 1],
+      [1, 2],
+      [1, 3],
+    ]),
+  ).toBeUndefined()
+})
+
+test("the deviation is that of a sample", () => {
+  expect(deviationOf([1, 2, 3, 4])).toBeCloseTo(Math.sqrt(5 / 3), 12)
+  expect(deviationOf([1])).toBeUndefined()
+})
+
+test("the groups of the figure hold every step once, in order", () => {
+  expect(roadmapGroups.flatMap((group) => group.steps)).toEqual(roadmapStepIds)
+})

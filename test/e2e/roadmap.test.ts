@@ -1,0 +1,137 @@
+/** A study of the roadmap: killed and gone on with, grown, failed in part, refused. */
+
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { beforeAll, expect, test } from "vitest"
+import { InputError, type RoadmapRunStart, runRoadmap, UsageError } from "../../src/index.ts"
+import { convnext, convnextJson, startConvnext } from "../support/cli.ts"
+import { sharedFolder, writeColourFolder } from "../support/images.ts"
+
+const folder = sharedFolder()
+const data = join(folder, "data")
+/** Ends of the road with three channels, on 24 pictures. */
+const small = { data, scale: 0.05, imageSize: 32, epochs: 2, batchSize: 6, threads: 1, workers: 0 }
+const flags = ["--scale", "0.05", "--image-size", "32", "--threads", "1", "--workers", "0"]
+const both = ["resnet", "separate-downsampling"]
+
+const figureOf = (study: string) => readFileSync(join(study, "roadmap.svg"), "utf8")
+
+beforeAll(() => writeColourFolder(data))
+
+/** Trains a study, and gives the runs that it began. */
+async function begun(options: Parameters<typeof runRoadmap>[0]): Promise<string[]> {
+  const runs: string[] = []
+  const onRun = ({ step, seed, resumed }: RoadmapRunStart) => runs.push(`${step} ${seed}${resumed ? " again" : ""}`)
+  const { failures } = await runRoadmap({ ...options, onRun })
+  expect(failures).toEqual([])
+  return runs
+}
+
+test("a study that is killed and started again ends with the same figure", async () => {
+  const whole = join(folder, "whole")
+  const result = await runRoadmap({ ...small, steps: both, seeds: 2, out: whole })
+  expect(result.stopped).toBe("done")
+  expect(result.runs.map(({ step, seed }) => [step, seed])).toEqual([
+    ["resnet", 0],
+    ["resnet", 1],
+    ["separate-downsampling", 0],
+    ["separate-downsampling", 1],
+  ])
+  for (const run of result.runs) expect(run).toMatchObject({ epochs: { length: 2 }, top1: run.epochs[1]!.top1 })
+  expect(readdirSync(join(whole, "resnet", "seed-1"))).toEqual(
+    expect.arrayContaining(["config.yaml", "last.safetensors", "report.html", "state.json"]),
+  )
+
+  const killed = join(folder, "killed")
+  const training = [...flags, "--epochs", "2", "--batch-size", "6"]
+  const args = ["roadmap", data, ...training, "--steps", both.join(), "--seeds", "2", "--out", killed]
+  for (const moment of ["[1/4] ResNet, seed 0", "epoch 1/2", "[2/4]", "[4/4]"]) {
+    const { child, outcome, said } = startConvnext(args)
+    await Promise.race([said(moment).catch(() => {}), outcome])
+    child.kill("SIGKILL")
+    await outcome
+  }
+  const { code, stderr, stdout } = await convnext(["roadmap", "--out", killed, "--threads", "1", "--workers", "0"])
+  expect(code, stderr).toBe(0)
+  expect(stdout).toMatch(/^step +top-1 +seeds +paper\nresnet +[\d.]+% +2 +78\.8%\nseparate-downsampling +[\d.]+% +2/)
+  expect(figureOf(killed)).toBe(figureOf(whole))
+}, 120_000)
+
+test("finished runs are used again: a study grows by steps and seeds, and its settings need not be given again", async () => {
+  const out = join(folder, "grown")
+  expect(await begun({ ...small, steps: ["resnet"], out })).toEqual(["resnet 0"])
+  expect(await begun({ out, steps: ["resnet", "gelu"], seeds: 2 })).toEqual(["gelu 0", "resnet 1", "gelu 1"])
+  expect(await begun({ ...small, out, steps: ["gelu"] })).toEqual([])
+  const { runs, settings } = await runRoadmap({ out })
+  expect(runs).toHaveLength(4)
+  expect(settings).toMatchObject({ scale: 0.05, imageSize: 32, epochs: 2, batchSize: 6 })
+}, 120_000)
+
+test("a signal stops a study, and it goes on in the middle of its run", async () => {
+  const out = join(folder, "stopped")
+  const controller = new AbortController()
+  const options = { ...small, steps: ["resnet"], out }
+  const result = await runRoadmap({ ...options, signal: controller.signal, onEpoch: () => controller.abort() })
+  expect(result).toMatchObject({ stopped: "signal", runs: [] })
+  expect(await begun(options)).toEqual(["resnet 0 again"])
+}, 60_000)
+
+test("a step that fails is told, the others are trained, and the next start tries it again", async () => {
+  const out = join(folder, "failed")
+  const steps = ["resnet", "gelu", "separate-downsampling"]
+  await runRoadmap({ ...small, steps: ["resnet"], out })
+  // Where the runs of a step belong, there is a file.
+  writeFileSync(join(out, "gelu"), "")
+  const args = ["roadmap", "--out", out, "--steps", steps.join(), "--threads", "1", "--workers", "0", "--json"]
+  const { code, stdout, stderr } = await convnext(args)
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/gelu, seed 0, failed: .*gelu/)
+  const { runs, failures } = JSON.parse(stdout)
+  expect(runs.map(({ step }: { step: string }) => step)).toEqual(["resnet", "separate-downsampling"])
+  expect(failures).toMatchObject([{ step: "gelu", seed: 0 }])
+  expect(readFileSync(join(out, "roadmap.html"), "utf8")).toContain("1 run failed and is missing: gelu, seed 0")
+  rmSync(join(out, "gelu"))
+  expect(await begun({ out })).toEqual(["gelu 0"])
+}, 60_000)
+
+test("a study of other settings or data is left as it is, and what differs is said", async () => {
+  const out = join(folder, "other")
+  await runRoadmap({ ...small, steps: ["resnet"], out })
+  const before = figureOf(out)
+  const refused = (changes: object) => expect(runRoadmap({ ...small, out, ...changes })).rejects
+  await refused({ scale: 0.1, epochs: 3 }).toThrow(
+    `the study in ${out} has scale 0.05, not 0.1; epochs 2, not 3: leave that as it is, or choose another --out`,
+  )
+  await refused({ data: folder }).toThrow(InputError)
+  await writeColourFolder(data, { red: 9 })
+  try {
+    await refused({}).toThrow(/^the data has changed since .* began: 18 images .* then, 19 images/)
+  } finally {
+    rmSync(join(data, "red", "8.png"))
+  }
+  expect(figureOf(out)).toBe(before)
+}, 60_000)
+
+test("mistakes leave nothing behind", async () => {
+  const out = join(folder, "none")
+  const refused = (changes: object) => expect(runRoadmap({ ...small, out, ...changes })).rejects
+  await refused({ steps: ["resnet", "attention"] }).toThrow(UsageError)
+  await refused({ scale: 0.001 }).toThrow("a scale of 0.001 leaves no channel")
+  await refused({ imageSize: 31 }).toThrow("the image size must be a whole number of at least 32, the stride")
+  await refused({ seeds: 0 }).toThrow("seeds must be a whole number of at least 1, got 0")
+  await refused({ data: join(folder, "nowhere") }).toThrow("there is no such folder")
+  expect(readdirSync(folder)).not.toContain("none")
+  await expect(runRoadmap({ ...small, out: data })).rejects.toThrow("is not empty and holds no study")
+  const damaged = join(folder, "other")
+  writeFileSync(join(damaged, "study.json"), "{}")
+  await expect(runRoadmap({ out: damaged })).rejects.toThrow("study.json is damaged")
+}, 60_000)
+
+test("--json prints the study", async () => {
+  const out = join(folder, "whole")
+  const { folder: where, runs } = await convnextJson<{ folder: string; runs: object[] }>([
+    ...["roadmap", "--out", out, "--steps", "resnet"],
+  ])
+  expect(where).toBe(out)
+  expect(runs).toHaveLength(4)
+})
