@@ -8,9 +8,9 @@ import { describeModel } from "../models/registry.ts"
 import { dropPathFeeds, TrainingContext } from "../nn/context.ts"
 import { backendFor } from "../runtime/backend.ts"
 import { evaluate } from "../tensor/evaluate.ts"
-import type { Graph } from "../tensor/graph.ts"
+import { type Graph, graphInputs } from "../tensor/graph.ts"
 import { type NdArray, ndarray } from "../tensor/ndarray.ts"
-import { crossEntropy, softmax } from "../tensor/ops/index.ts"
+import { conv2d, crossEntropy, gelu, maxPool2d, mean, mul, softmax, square, sub } from "../tensor/ops/index.ts"
 import { constant, input } from "../tensor/tensor.ts"
 import { lower, type PassName, passes, prepareForTraining, trainingPasses } from "./compile.ts"
 
@@ -137,5 +137,60 @@ describe("lower", () => {
   test("is at its end after one turn", () => {
     const once = lower(trainingStep(prepareForTraining), { block: 16, maxima })
     expect(countOps(lower(once, { block: 16, maxima }))).toEqual(countOps(once))
+  })
+})
+
+/** Convolutions of the kinds that lowering tells apart, and maximum pooling: their loss and all gradients. */
+function convolutionStep(optimize: Partial<Record<PassName, boolean>>): Graph {
+  const weights = {
+    stem: input("stem", [32, 3, 2, 2]),
+    dense: input("dense", [32, 32, 3, 3]),
+    grouped: input("grouped", [32, 16, 3, 3]),
+    pointwise: input("pointwise", [16, 32, 1, 1]),
+    depthwise: input("depthwise", [16, 1, 3, 3]),
+    scale: input("scale", [16]),
+  }
+  const patches = conv2d(input("x", [2, 16, 16, 3]), weights.stem, undefined, { stride: 2 })
+  const pooled = maxPool2d(conv2d(patches, weights.dense, undefined, { padding: 1 }), { kernelSize: 2 })
+  const mixed = gelu(mul(conv2d(pooled, weights.grouped, undefined, { padding: 1, groups: 2 }), 1))
+  const halved = conv2d(mixed, weights.pointwise, undefined, { stride: 2 })
+  const spread = conv2d(halved, weights.depthwise, undefined, { padding: 1, groups: 16 })
+  const forward = { y: mul(spread, mul(weights.scale, sub(constant(5), 2))) }
+  const { y } = prepareForTraining(forward, { optimize })
+  const dx = gradients(mean(square(y!)), Object.values(weights))
+  return { y: y!, ...Object.fromEntries(Object.keys(weights).map((name, i) => [`gradient/${name}`, dx[i]!])) }
+}
+
+describe("a training step of convolutions", () => {
+  const values = Object.fromEntries(
+    [...graphInputs(convolutionStep({}))].map(([name, x]) => [
+      name,
+      randomArray(x.shape as number[], name, { std: 0.3 }),
+    ]),
+  )
+  const expected = evaluate(convolutionStep({}), values)
+  const lowered = (left: PassName[], device?: string) => {
+    const optimize = Object.fromEntries(left.map((name) => [name, false]))
+    return countOps(lower(convolutionStep(optimize), { block: 16, device, optimize }))
+  }
+
+  test.each<PassName>([
+    "pointwise",
+    "patches",
+    "depthwise",
+    "filterGradients",
+    "constants",
+    "simplify",
+    "commonSubexpressions",
+  ])("is another graph without the pass %s, with the same results", async (name) => {
+    expect(lowered([name])).not.toEqual(lowered([]))
+    const optimize = { [name]: false }
+    const actual = await runGraph(convolutionStep(optimize), values, { optimize })
+    for (const [output, value] of Object.entries(expected)) expectClose(output, actual[output]!, value, 2e-5)
+  })
+
+  test("is lowered further for WebGPU", () => {
+    expect(lowered([]).maxPool2dGradient).toBe(1)
+    expect(lowered([], "webgpu").maxPool2dGradient).toBeUndefined()
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { expectClose, expectSameBits, largest, randomArray } from "../../test/support/arrays.ts"
-import { createModel, listModels } from "../index.ts"
+import { createModel, listModels, loadCheckpoint, type StateDict } from "../index.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
 import { evaluate } from "../tensor/evaluate.ts"
 import { ndarray, zeros } from "../tensor/ndarray.ts"
@@ -14,9 +14,25 @@ const small = (options: Parameters<typeof createModel>[1] = {}) =>
     ...options,
     config: { ...config, ...options.config },
   })
+const zerosLike = (state: StateDict): StateDict =>
+  Object.fromEntries(Object.entries(state).map(([name, { shape, dtype }]) => [name, zeros(shape, dtype)]))
 const images = randomArray([2, 16, 12, 3], "images")
 
 describe("a model", () => {
+  test("refuses weights that do not fill their shape, and stays as it was", async () => {
+    const model = await small()
+    const before = model.stateDict()
+    const bias = { shape: [5], dtype: "float32" as const, data: new Float32Array(3) }
+    const given = { ...zerosLike(before), "head.fc.bias": bias }
+    for (const strict of [true, false]) {
+      expect(() => model.loadStateDict(given, { strict })).toThrow(
+        "head.fc.bias [5] needs 5 values, but its data has 3",
+      )
+      expect(() => loadCheckpoint(model, given, { strict })).toThrow(InputError)
+    }
+    expect(model.stateDict()).toEqual(before)
+  })
+
   test("computes what its graph says in float64", async () => {
     const model = await small()
     const { features, preLogits, logits } = model.network.trace("N", 16, 12)

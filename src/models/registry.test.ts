@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest"
 import { UsageError } from "../tensor/errors.ts"
-import { describeModel, modelNames } from "./registry.ts"
+import { formerNames } from "./former-names.ts"
+import { pretrainedNames } from "./pretrained/index.ts"
+import { describeModel, modelNames, parseModelName } from "./registry.ts"
 
 test("every registered model can be described and built", () => {
   expect(modelNames()).toContain("convnext_tiny")
@@ -22,6 +24,20 @@ test("a family with a config is a model too, and what is not given is the family
 test("the smallest image is one pixel of the last feature map", () => {
   expect(describeModel("convnext_tiny").minimumSize).toBe(32)
   expect(describeModel("convnext_mini").minimumSize).toBe(8)
+})
+
+test("a name in timm's form is a model and a tag", () => {
+  expect(parseModelName("convnext_tiny.fb_in1k")).toEqual({ model: "convnext_tiny", tag: "fb_in1k" })
+  expect(parseModelName("convnext_tiny")).toEqual({ model: "convnext_tiny", tag: undefined })
+  expect(parseModelName("convnext_tny.fb_in1k")).toEqual({ model: "convnext_tny.fb_in1k", tag: undefined })
+})
+
+test("names that timm has given up suggest today's, and each of those is there", () => {
+  expect(() => describeModel("convnext_tiny_in22k")).toThrow("did you mean convnext_tiny.fb_in22k?")
+  const published = new Set(pretrainedNames())
+  for (const today of Object.values(formerNames)) {
+    expect(published.has(today) || modelNames().includes(today), today).toBe(true)
+  }
 })
 
 describe("a mistake is a UsageError that says what to do", () => {

@@ -86,8 +86,9 @@ test("the maps of the last three blocks have the stride of a patch", () => {
 })
 
 test("another size of images has other position embeddings, resampled from those of a checkpoint", async () => {
-  const model = await createModel("vit", { config: small, inputSize: 24, threads: 1 })
-  expect(model.network.parameters.get("pos_embed")!.size).toEqual([1, 17, 12])
+  const { imgSize: _, ...anySize } = small
+  const model = await createModel("vit", { config: anySize, inputSize: 24, threads: 1 })
+  expect(model.network.parameters.get("pos_embed")!.size).toEqual([1, 37, 12])
   const larger = await createModel("deit_tiny_patch16_224", { config: { depth: 1 }, inputSize: 64, threads: 1 })
   expect(larger.network.parameters.get("pos_embed")!.size).toEqual([1, 17, 192])
   const weights = { ...larger.stateDict(), pos_embed: hashParameter("pos_embed", [1, 197, 192]) }
@@ -96,6 +97,16 @@ test("another size of images has other position embeddings, resampled from those
   expect(fitted!.data.slice(0, 192)).toEqual(weights.pos_embed.data.slice(0, 192))
   await expect(larger.forward(hashImages("x0", [1, 3, 224, 224]))).rejects.toThrow("H and W of 64")
   expect(() => larger.network.macs(224, 224)).toThrow("images must have 64 x 64 pixels, got 224 x 224")
+})
+
+test("the size in the config is that of the images, and another inputSize beside it is refused", async () => {
+  const { dataConfig } = await createModel("vit", {
+    config: { ...small, imgSize: 32 },
+    preprocessing: { inputSize: 224 },
+  })
+  expect(dataConfig.inputSize).toBe(32)
+  const both = createModel("vit", { config: { ...small, imgSize: 32 }, inputSize: 64 })
+  await expect(both).rejects.toThrow("inputSize 64 and imgSize 32 in the config of vit disagree: give one of them")
 })
 
 test("first values are timm's: small tokens, PyTorch's uniform patch embedding, linear layers of 0.02, layer scale", () => {

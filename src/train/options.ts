@@ -16,8 +16,14 @@ export const trainOptions = z.object({
     "DATA",
     "Folder of images with one subfolder per class, or with train/ and val/ in it; by default the small dataset that comes along",
   ),
-  model: path("NAME", "Model to train, see `convnext models`; by default one that suits the size of the images"),
-  weights: path("FILE", "Safetensors file to start from instead of random weights"),
+  model: path(
+    "NAME",
+    "Model to train, see `convnext models`, also with a tag of published weights (NAME.TAG); by default one that suits the size of the images",
+  ),
+  weights: path(
+    "WEIGHTS",
+    "Weights to start from instead of random ones: published ones (pretrained, or a tag), a checkpoint, a run, or a repository of the Hugging Face hub",
+  ),
 
   epochs: number(z.int().min(1), "Passes over the training images"),
   batchSize: number(z.int().min(1), "Images per batch"),

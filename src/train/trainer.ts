@@ -228,9 +228,9 @@ export class Trainer {
   }
 
   /** Takes back what `state` gave. Throws an InputError if it belongs to another model or other options. */
-  loadState({ tensors, lr, ...counters }: ReturnType<Trainer["state"]>): Promise<void> {
+  loadState({ tensors, lr, updates, batches }: ReturnType<Trainer["state"]>): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#engine.restore(tensors, counters)
+      await this.#engine.restore(tensors, { updates, batches })
       this.#revision = this.#model.revision
       this.#lr = lr
     })

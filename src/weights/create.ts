@@ -45,7 +45,7 @@ export async function createModelFrom(name: string, options: CreateFromOptions, 
   for (const message of report.messages) onMessage(message)
   if (known === undefined && given.classes !== undefined && keepsClassifier(report)) {
     onMessage(
-      `${source} does not name its classes: its classifier is kept, for the ones that were given in their order`,
+      `no class names come with ${source}: the classifier is kept, and the names that were given are taken to be in its order`,
     )
   }
   return model
@@ -77,11 +77,11 @@ function fillIn(name: string, given: CreateFromOptions, weights: GivenWeights): 
 }
 
 /** The model that weights say they are of; undefined where they say nothing, or one that nobody knows. */
-function describeOwn({ architecture, config = {}, tensors, source }: GivenWeights): ModelDescription | undefined {
+function describeOwn({ architecture, config, tensors, source }: GivenWeights): ModelDescription | undefined {
   if (architecture === undefined) return undefined
   try {
     const withoutClasses = { ...config, numClasses: 0 }
-    checkClaims(source, { model: architecture, config: withoutClasses }, tensors)
+    if (config !== undefined) checkClaims(source, { model: architecture, config: withoutClasses }, tensors)
     return describeModel(architecture, withoutClasses)
   } catch (error) {
     if (error instanceof UsageError) return undefined

@@ -84,7 +84,7 @@ describe("train with a model", () => {
 
   test("a model of colours takes gray images, and its own normalisation is used throughout", async () => {
     const preprocessing = { mean: [0.1, 0.2, 0.3], std: [0.5, 0.6, 0.7], cropPct: 1 }
-    const own = await createModel("convnext", { config, numClasses: 10, inputSize: 28, preprocessing })
+    const own = await createModel("convnext", { config, numClasses: 10, inputSize: 32, preprocessing })
     const out = join(folder, "gray")
     const { epochs: records } = await train(own, { out, epochs: 1, batchSize: 16, limitBatches: 3 })
     const loaded = await loadRun(out)

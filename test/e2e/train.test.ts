@@ -60,7 +60,7 @@ test("a run folder holds the configuration, labels, metrics, checkpoints, state,
 
 test("config.yaml has a value for every option that decides the result, and trains again", async () => {
   const config = parse(readFileSync(inRun("config.yaml"), "utf8"))
-  const open = ["data", "weights", "out", "name", "resume", "threads", "workers", "limitBatches"]
+  const open = ["data", "weights", "freeze", "out", "name", "resume", "threads", "workers", "limitBatches"]
   const decided = Object.keys(trainOptions.shape).filter((name) => !open.includes(name))
   expect(Object.keys(config).sort()).toEqual(decided.sort())
   expect(config).toMatchObject({ model: "convnext_mini", epochs: 1, imageSize: 16, batchSize: 16, lr: 0.003, seed: 0 })

@@ -6,11 +6,17 @@ import { randomGraph } from "../../../test/support/random-graph.ts"
 import { backendFor } from "../../runtime/backend.ts"
 import { evaluate } from "../../tensor/evaluate.ts"
 import type { Graph } from "../../tensor/graph.ts"
-import { ndarray } from "../../tensor/ndarray.ts"
+import { type DType, ndarray } from "../../tensor/ndarray.ts"
 import { add, exp, gelu, layerNorm, mean, mul, neg, reshape, sum } from "../../tensor/ops/index.ts"
 import { constant, defineOp, input, withScope } from "../../tensor/tensor.ts"
 import { type EncodeOptions, encodeOnnx, NCHWC_DOMAIN, OPSET } from "./encode.ts"
-import { type GraphProto, type ModelProto, ModelProtoSchema, TensorProto_DataLocation } from "./onnx_pb.ts"
+import {
+  type GraphProto,
+  type ModelProto,
+  ModelProtoSchema,
+  TensorProto_DataLocation,
+  TensorProto_DataType,
+} from "./onnx_pb.ts"
 
 function encode(graph: Graph, options: Partial<EncodeOptions> = {}) {
   const { model, external } = encodeOnnx(graph, { name: "test", ...options })
@@ -25,6 +31,30 @@ const shapeOf = ({ type }: GraphProto["input"][number]) => {
 }
 
 const x = input("x", ["N", 3])
+
+test("scalar constants have the bits of their type", () => {
+  const bits = (value: number, dtype: DType) => {
+    const op = defineOp<Record<never, never>>({
+      name: "scalar",
+      shape: () => ({ shape: [], dtype }),
+      onnx: (builder) => builder.scalar(value, dtype),
+      reference: () => {},
+    })
+    const { rawData, dataType } = encode({ y: op([], {}) }).graph.initializer[0]!
+    return [dataType, ...rawData]
+  }
+  const { FLOAT, DOUBLE, FLOAT16, BFLOAT16, INT8, UINT16, INT32, INT64, UINT64, BOOL } = TensorProto_DataType
+  expect(bits(3, "float32")).toEqual([FLOAT, 0, 0, 0x40, 0x40])
+  expect(bits(3, "float64")).toEqual([DOUBLE, 0, 0, 0, 0, 0, 0, 0x08, 0x40])
+  expect(bits(3, "float16")).toEqual([FLOAT16, 0x00, 0x42])
+  expect(bits(3, "bfloat16")).toEqual([BFLOAT16, 0x40, 0x40])
+  expect(bits(-3, "int8")).toEqual([INT8, 0xfd])
+  expect(bits(3, "uint16")).toEqual([UINT16, 3, 0])
+  expect(bits(3, "int32")).toEqual([INT32, 3, 0, 0, 0])
+  expect(bits(-1, "int64")).toEqual([INT64, ...new Array(8).fill(0xff)])
+  expect(bits(3, "uint64")).toEqual([UINT64, 3, 0, 0, 0, 0, 0, 0, 0])
+  expect(bits(3, "bool")).toEqual([BOOL, 1])
+})
 
 describe("inputs and outputs", () => {
   test("keep their names, types and shapes, symbols included", () => {

@@ -191,7 +191,9 @@ describe("crossEntropy", () => {
     const graph = { loss: crossEntropy(input("x", [4, 3]), input("t", [4], "int32")) }
     for (const wrong of [3, -1]) {
       const t = ndarray([0, 1, 2, wrong], [4], "int32")
-      expect(() => evaluate(graph, { x: logits, t })).toThrow("index 3 is out of range for size 3")
+      expect(() => evaluate(graph, { x: logits, t })).toThrow(
+        `crossEntropy: target ${wrong} at position 3 is no class: they are 0 to 2`,
+      )
       await expect(runGraph(graph, { x: logits, t })).rejects.toThrow("Out of range value in index tensor")
     }
   })

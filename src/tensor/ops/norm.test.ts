@@ -266,3 +266,11 @@ describe("globalResponseNorm", () => {
     expect(() => build(input("x", ["N", 3]), c, c)).toThrow("globalResponseNorm: x must have rank 4, got [N, 3]")
   })
 })
+
+test("a batch that turns out to be a single value has variance 0, not NaN", () => {
+  const x = input("x", ["N", 2])
+  const { y, variance } = batchNormTraining(x, constant(ndarray([1, 1])), constant(ndarray([3, 4])), 1e-5)
+  const feeds = { x: ndarray([5, 6], [1, 2]) }
+  const result = evaluate({ y, variance }, feeds)
+  expect([...result.y!.data, ...result.variance!.data]).toEqual([3, 4, 0, 0])
+})

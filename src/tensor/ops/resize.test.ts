@@ -73,9 +73,11 @@ describe("interpolate", () => {
   test("refuses sizes below 1, aligned corners of nearest, and what is no map", () => {
     const x = input("x", ["N", 5, 7, 2])
     expect(() => interpolate(x, { size: [0, 4], mode: "bilinear" })).toThrow(
-      "interpolate: size must be 1 or more, got 0",
+      "interpolate: size must be a whole number of at least 1, got 0",
     )
-    expect(() => interpolate(x, { size: [4, 1.5], mode: "bilinear" })).toThrow("size must be 1 or more, got 1.5")
+    expect(() => interpolate(x, { size: [4, 1.5], mode: "bilinear" })).toThrow(
+      "size must be a whole number of at least 1, got 1.5",
+    )
     expect(() => interpolate(x, { size: [4, 4], mode: "nearest", alignCorners: true })).toThrow(
       "interpolate: nearest has no aligned corners",
     )

@@ -1,12 +1,13 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, relative, resolve } from "node:path"
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
+import { createModel } from "../../index.ts"
 import { InputError, UsageError } from "../../tensor/errors.ts"
 import { ndarray } from "../../tensor/ndarray.ts"
 import { type FakeHub, startHub } from "../hub/node/hub.fixture.ts"
 import { encodeSafetensors } from "../safetensors.ts"
-import { resolveWeights } from "./resolve.ts"
+import { absoluteWeights, resolveWeights } from "./resolve.ts"
 
 const tensorsOf = (value: number) => ({ "head.fc.bias": ndarray(Array.from({ length: 400 }, () => value)) })
 const safetensors = (value: number) => encodeSafetensors(tensorsOf(value))
@@ -129,6 +130,41 @@ test("paths: what is written as one always, and what is there", async () => {
   )
   await expect(resolveWeights("runs/none.safetensors", "convnext_tiny")).rejects.toThrow(/no such file/)
   expect(hub.seen).toEqual([])
+})
+
+test("published weights of another model are refused before anything is downloaded", async () => {
+  const refused = (name: string, model: string, config?: Record<string, unknown>) =>
+    expect(resolveWeights(name, model, { config })).rejects.toThrow(UsageError)
+  await refused("convnext_small.fb_in1k", "convnext_tiny")
+  await refused("timm/convnext_small.fb_in1k", "convnext_tiny")
+  await refused("convnext_tiny.fb_in1k", "vit")
+  await refused("fb_in1k", "convnext_tiny", { depths: [1, 1, 1, 1] })
+  expect(hub.seen).toEqual([])
+  // A family is what its weights say; another size of images is no other model.
+  expect((await resolveWeights("convnext_tiny.fb_in1k", "convnext")).architecture).toBe("convnext_tiny")
+  await expect(resolveWeights("vit_base_patch16_384.augreg_in1k", "vit_base_patch16_224")).rejects.toThrow(
+    /no repository/,
+  )
+})
+
+test("a model's name may have the tag of its weights, unless others are given", async () => {
+  await expect(createModel("convnext_tiny.fb_in1k")).rejects.toThrow(
+    /cannot load timm\/convnext_tiny.fb_in1k into convnext_tiny: /,
+  )
+  await expect(createModel("convnext_tiny.fb_in1k", { weights: "in12k_ft_in1k" })).rejects.toThrow(
+    /cannot load timm\/convnext_tiny.in12k_ft_in1k/,
+  )
+  await expect(createModel("convnext_tiny.fb_in1")).rejects.toThrow(/did you mean convnext_tiny.fb_in1k\?/)
+})
+
+test("only paths become absolute", async () => {
+  const file = join(home, "mine")
+  await writeFile(file, safetensors(6))
+  for (const name of ["fb_in1k", "pretrained", "convnext_tiny.fb_in1k", "someone/pets", "hf:someone/pets", file]) {
+    expect(await absoluteWeights(name, "convnext_tiny")).toBe(name)
+  }
+  expect(await absoluteWeights("./mine.pth", "convnext_tiny")).toBe(resolve("mine.pth"))
+  expect(await absoluteWeights(relative(".", file), "convnext_tiny")).toBe(file)
 })
 
 test("names that mean nothing get a suggestion", async () => {

@@ -3,6 +3,7 @@ import { once } from "node:events"
 import {
   mkdir,
   mkdtemp,
+  open,
   readdir,
   readFile,
   readlink,
@@ -312,6 +313,22 @@ test.skipIf(!mountable)("a full disk is said, and what fits is kept for later", 
   } finally {
     spawnSync("umount", [small])
   }
+})
+
+test.each(["ENOSPC", "EDQUOT"])("a write that fails for want of room is said: %s", async (code) => {
+  const probe = await open(join(home, "probe"), "w")
+  const handles = Object.getPrototypeOf(probe) as { write: typeof probe.write }
+  await probe.close()
+  const write = vi.spyOn(handles, "write").mockRejectedValue(Object.assign(new Error(code), { code }))
+  try {
+    await expect(fetchFile()).rejects.toThrow(
+      /cannot download model.safetensors .*: the disk is full; make room, or choose another folder by HF_HOME/,
+    )
+    expect(await blobs()).toEqual([])
+  } finally {
+    write.mockRestore()
+  }
+  expect(await hashOf(await fetchFile())).toBe(oid)
 })
 
 test("a cache that cannot be written is said", async () => {
