@@ -83,9 +83,9 @@ describe.each<[string, [args: string, code: 1 | 2, message: string | RegExp][]]>
         "--checkpoint goes with the folder of a run: convnext_tiny is the name of a model",
       ],
       [
-        "predict convnext_tiny.in1k file.txt --weights a.safetensors",
+        "predict convnext_tiny.fb_in1 file.txt",
         2,
-        "there is no run folder and no model named convnext_tiny.in1k, did you mean convnext_tiny?",
+        /^there are no weights "convnext_tiny\.fb_in1" for convnext_tiny, did you mean convnext_tiny\.fb_in1k\?/,
       ],
       ["predict run", 2, /^FILE is missing: images, folders of images, or quoted patterns/],
       ["train colours --out", 2, "--out needs a value: FOLDER"],
