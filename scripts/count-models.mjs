@@ -4,7 +4,7 @@
  */
 
 import { writeFileSync } from "node:fs"
-import { countModel } from "../dist/models/model.js"
+import { countModel } from "../dist/models/list.js"
 import { modelNames } from "../dist/models/registry.js"
 
 const rows = modelNames().map((name) => {

@@ -1,6 +1,6 @@
 /** Train, evaluate, use and export modern image models, in Node. */
 
-import { FeatureExtractor } from "./models/features.ts"
+import { FeatureExtractor, type FeatureOptions } from "./models/features.ts"
 import { createModel as createBaseModel, type Model } from "./models/model.ts"
 import type { StateDict } from "./models/network.ts"
 import { parseModelName } from "./models/registry.ts"
@@ -20,13 +20,6 @@ export type CreateModelOptions = CreateFromOptions &
      */
     weights?: string | StateDict
   }
-
-export interface FeatureOptions {
-  /** Make a feature pyramid: the model without its head. */
-  featuresOnly: true
-  /** Which of the model's levels. Default: those of stride 4 and more. */
-  outIndices?: readonly number[]
-}
 
 /**
  * Makes a model.
@@ -63,35 +56,7 @@ async function createWithWeights(name: string, options: CreateModelOptions): Pro
   return createModelFrom(model, rest, { tensors: weights, source: "the weights", owned: false })
 }
 
-export type { DataConfig } from "./data/config.ts"
-export type { Image } from "./data/image.ts"
 export { decodeImage } from "./data/node/decode.ts"
-export { resize } from "./data/resample.ts"
-export { evalTransform } from "./data/transform.ts"
-export { defineModel, type ModelDefinition, type OwnNetwork } from "./models/custom.ts"
-export type { BaseConfig, FeatureInfo, ImageModel, Preprocessing } from "./models/family.ts"
-export type { FeatureExtractor } from "./models/features.ts"
-export { type LoadResult, listModels, type Model, type ModelInfo, modelSummary } from "./models/model.ts"
-export type { StateDict } from "./models/network.ts"
-export { type PretrainedWeights, pretrainedFor as publishedWeights } from "./models/pretrained/index.ts"
-export type { ActivationBytes, LayerSummary, ModelSummary } from "./nn/summary.ts"
-export {
-  type AdamWOptions,
-  type CosineOptions,
-  cosineSchedule,
-  type EmaOptions,
-  type MultiStepOptions,
-  multiStepSchedule,
-  type OptimizerSpec,
-  type PolyOptions,
-  polySchedule,
-  type Schedule,
-  type SgdOptions,
-  type StepScheduleOptions,
-  stepSchedule,
-  type TanhOptions,
-  tanhSchedule,
-} from "./optim/index.ts"
 export { type BlockRow, type BlockSource, describeBlock } from "./roadmap/describe.ts"
 export { type InspectOptions, inspectStep, type StepInspection } from "./roadmap/inspect.ts"
 export { type RoadmapModelOptions, roadmapModel } from "./roadmap/model.ts"
@@ -132,23 +97,8 @@ export {
   runRoadmap,
 } from "./run/roadmap/study.ts"
 export { type TrainEvents, type TrainResult, type TrainStart, type TrainStep, train } from "./run/train.ts"
-export { InputError, UsageError } from "./tensor/errors.ts"
-export type { DType, NdArray, TypedArray } from "./tensor/ndarray.ts"
-export { NonFiniteError } from "./train/non-finite.ts"
+export * from "./shared.ts"
 export type { TrainOptions } from "./train/options.ts"
 export type { EpochRecord } from "./train/record.ts"
-export {
-  createTrainer,
-  type LossOptions,
-  type OptimizerOptions,
-  type StepResult,
-  type Trainer,
-  type TrainerOptions,
-  type TrainingBatch,
-} from "./train/trainer.ts"
-export { type LoadOptions, type LoadReport, loadCheckpoint } from "./weights/load.ts"
-export { convertStateDict } from "./weights/naming/convert.ts"
-export { type Recognised, recognise } from "./weights/naming/recognise.ts"
-export type { SchemeName } from "./weights/naming/schemes.ts"
 export { loadTensors, saveSafetensors } from "./weights/node/files.ts"
 export { imagenetClasses } from "./weights/node/imagenet-classes.ts"

@@ -3,6 +3,7 @@
  * takes bytes here.
  */
 
+import { FeatureExtractor, type FeatureOptions } from "./models/features.ts"
 import { createModel as createBaseModel, type Model } from "./models/model.ts"
 import type { StateDict } from "./models/network.ts"
 import { registerBackends } from "./runtime/backend.ts"
@@ -35,12 +36,18 @@ export type CreateModelOptions = Omit<CreateFromOptions, "device"> & {
  * Throws a UsageError for an unknown name, an option that does not fit or a device that is not there, an InputError for
  * weights that do not fit.
  */
-export async function createModel(name: string, options: CreateModelOptions = {}): Promise<Model> {
-  const { weights, ...rest } = options
-  if (weights === undefined) return createBaseModel(name, rest)
+export async function createModel(name: string, options: CreateModelOptions & FeatureOptions): Promise<FeatureExtractor>
+export async function createModel(name: string, options?: CreateModelOptions): Promise<Model>
+export async function createModel(
+  name: string,
+  { featuresOnly, outIndices, weights, ...options }: CreateModelOptions & Partial<FeatureOptions> = {},
+): Promise<Model | FeatureExtractor> {
   const owned = weights instanceof Uint8Array
   const tensors = owned ? await loadTensors(weights) : weights
-  return createModelFrom(name, rest, { tensors, source: "the weights", owned })
+  const model = await (tensors === undefined
+    ? createBaseModel(name, options)
+    : createModelFrom(name, options, { tensors, source: "the weights", owned }))
+  return featuresOnly ? new FeatureExtractor(model, outIndices) : model
 }
 
 /**
@@ -55,42 +62,6 @@ export async function loadTensors(bytes: Uint8Array): Promise<Record<string, NdA
   return readAll(await openCheckpoint(source, openSibling))
 }
 
-export type { DataConfig } from "./data/config.ts"
-export { createImage, type Image } from "./data/image.ts"
-export { resize } from "./data/resample.ts"
-export { evalTransform } from "./data/transform.ts"
-export { defineModel, type ModelDefinition, type OwnNetwork } from "./models/custom.ts"
-export type { BaseConfig, FeatureInfo, ImageModel, Preprocessing } from "./models/family.ts"
-export { type LoadResult, listModels, type Model, type ModelInfo, modelSummary } from "./models/model.ts"
-export type { StateDict } from "./models/network.ts"
-export type { ActivationBytes, LayerSummary, ModelSummary } from "./nn/summary.ts"
-export {
-  type AdamWOptions,
-  type CosineOptions,
-  cosineSchedule,
-  type EmaOptions,
-  type MultiStepOptions,
-  multiStepSchedule,
-  type OptimizerSpec,
-  type PolyOptions,
-  polySchedule,
-  type Schedule,
-  type SgdOptions,
-  type StepScheduleOptions,
-  stepSchedule,
-  type TanhOptions,
-  tanhSchedule,
-} from "./optim/index.ts"
-export { InputError, UsageError } from "./tensor/errors.ts"
-export type { DType, NdArray, TypedArray } from "./tensor/ndarray.ts"
-export { NonFiniteError } from "./train/non-finite.ts"
-export {
-  createTrainer,
-  type LossOptions,
-  type OptimizerOptions,
-  type StepResult,
-  type Trainer,
-  type TrainerOptions,
-  type TrainingBatch,
-} from "./train/trainer.ts"
+export { createImage } from "./data/image.ts"
+export * from "./shared.ts"
 export { encodeSafetensors } from "./weights/safetensors.ts"

@@ -25,6 +25,7 @@ const rooms = [
   "report",
   "run",
   // The entry points that put the rooms together, in the browser and in Node.
+  "shared.ts",
   "web.ts",
   "index.ts",
   "cli",

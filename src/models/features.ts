@@ -8,6 +8,14 @@ import type { Model } from "./model.ts"
 /** Levels finer than this are left out unless they are asked for: detection and segmentation start here. */
 const FINEST_STRIDE = 4
 
+/** Options of `createModel` for a feature pyramid. */
+export interface FeatureOptions {
+  /** Make a feature pyramid: the model without its head. */
+  featuresOnly: true
+  /** Which of the model's levels. Default: those of stride 4 and more. */
+  outIndices?: readonly number[]
+}
+
 export class FeatureExtractor {
   /** The model whose levels these are. */
   readonly model: Model

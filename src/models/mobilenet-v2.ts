@@ -8,6 +8,7 @@
 import { relu6 } from "../tensor/ops/index.ts"
 import {
   checkMultiplier,
+  type EfficientNetConfig,
   InvertedResidualNet,
   type InvertedResidualStage,
   scaleChannels,
@@ -15,21 +16,9 @@ import {
 } from "./efficientnet.ts"
 import { check, checkRate, type ModelFamily } from "./family.ts"
 
-export interface MobileNetV2Config {
-  /** Factor on the channels of all layers. The last convolution has no fewer than 1280. */
-  channelMultiplier: number
-  /** Factor on the blocks of all stages. */
-  depthMultiplier: number
+export interface MobileNetV2Config extends EfficientNetConfig {
   /** Leaves the stem's and the last convolution's channels and the first and last stage's blocks as they are. */
   fixStemHead: boolean
-  /** Dropout rate before the classifier. */
-  dropRate: number
-  /** Stochastic depth rate that the last block comes near to. */
-  dropPathRate: number
-  /** Channels of the images. */
-  inChannels: number
-  /** Classes; 0 for a model that ends with pooled features. */
-  numClasses: number
 }
 
 /** Table 2. */

@@ -1,21 +1,19 @@
 /** A model: a network with weights, that runs on a device. */
 
 import { evaluation } from "../nn/context.ts"
-import { type LayerSummary, type ModelSummary, summary } from "../nn/summary.ts"
+import { type LayerSummary, summary } from "../nn/summary.ts"
 import { type Backend, backendFor } from "../runtime/backend.ts"
 import { Program } from "../runtime/program.ts"
 import { ProgramCache } from "../runtime/program-cache.ts"
 import { printShape } from "../tensor/dim.ts"
 import { checkCount, InputError, UsageError } from "../tensor/errors.ts"
-import { elementsOf } from "../tensor/float16.ts"
 import type { Graph } from "../tensor/graph.ts"
-import { type NdArray, sizeOf } from "../tensor/ndarray.ts"
+import type { NdArray } from "../tensor/ndarray.ts"
 import { input } from "../tensor/tensor.ts"
-import { counts } from "./counts.ts"
 import type { FeatureInfo, Preprocessing } from "./family.ts"
 import { Network, type StateDict } from "./network.ts"
-import { type PretrainedWeights, pretrainedFor } from "./pretrained/index.ts"
-import { describeModel, modelNames } from "./registry.ts"
+import { describeModel } from "./registry.ts"
+import { compareStates, copyElements, type LoadResult, requireFilled } from "./state.ts"
 
 export interface CreateModelOptions {
   /** Values by timm's names. Default: fresh ones from `seed`. */
@@ -44,72 +42,6 @@ export interface CreateModelOptions {
   blank?: boolean
   /** How images become inputs, where it differs from the model's own way. */
   preprocessing?: Partial<Preprocessing>
-}
-
-/** What `listModels` tells of a model. */
-export interface ModelInfo {
-  name: string
-  family: string
-  /** Number of parameters with the registered number of classes. */
-  parameters: number
-  /** Multiply-accumulates of one image of the registered size. */
-  macs: number
-  /** Side of the images in pixels. */
-  inputSize: number
-  /** Tags of published weights, the default first. */
-  weights: string[]
-  /** Best published ImageNet-1k top-1 of these weights at their own sizes, in percent; undefined where none is known. */
-  top1: number | undefined
-  /** Licence of the default weights. */
-  license: string | undefined
-}
-
-/** All registered models, or those whose name matches a pattern with `*` and `?`. */
-export function listModels(filter?: string): ModelInfo[] {
-  const pattern = filter === undefined ? /^/ : globPattern(filter)
-  return modelNames()
-    .filter((name) => pattern.test(name))
-    .map((name) => {
-      const { family, preprocessing } = describeModel(name)
-      const [parameters, macs] = counts[name] ?? countModel(name)
-      const published = pretrainedFor(name)
-      return {
-        name,
-        family,
-        parameters,
-        macs,
-        inputSize: preprocessing.inputSize,
-        weights: published.map(({ tag }) => tag),
-        top1: bestAccuracy(published),
-        license: published[0]?.license ?? undefined,
-      }
-    })
-}
-
-function bestAccuracy(published: readonly PretrainedWeights[]): number | undefined {
-  const known = published.flatMap(({ accuracy }) => Object.values(accuracy).map(([top1]) => top1))
-  return known.length > 0 ? Math.max(...known) : undefined
-}
-
-/** Counts parameters, and multiply-accumulates of one image of the registered size: what the table `counts` holds. */
-export function countModel(name: string): [parameters: number, macs: number] {
-  const network = new Network(describeModel(name))
-  const { inputSize } = network.description.preprocessing
-  return [network.parameterCount, network.macs(inputSize, inputSize)]
-}
-
-/** What a registered model is made of, layer by layer, for one image of the registered size. Throws a UsageError for an unknown name. */
-export function modelSummary(name: string): ModelSummary {
-  const { preprocessing, config, build } = describeModel(name)
-  return summary(build(), ["N", preprocessing.inputSize, preprocessing.inputSize, config.inChannels])
-}
-
-function globPattern(glob: string): RegExp {
-  const escaped = glob
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replace(/\*/g, ".*")
-    .replace(/\?/g, ".")
-  return new RegExp(`^${escaped}$`, "i")
 }
 
 /**
@@ -162,17 +94,6 @@ function dropUndefined(values: Record<string, unknown>): Record<string, unknown>
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 }
 
-/** Names of weights, by what became of them. */
-export interface LoadResult {
-  loaded: string[]
-  /** In the model and not among the given: they stay as they were. */
-  missing: string[]
-  /** Given, and not in the model. */
-  unexpected: string[]
-  /** In both, of different shapes: they stay as they were. */
-  mismatched: string[]
-}
-
 export interface LoadStateOptions {
   /** Every parameter must be there and nothing else. Default true. */
   strict?: boolean
@@ -184,14 +105,6 @@ interface ModelSetup {
   threads: number | undefined
   classes: string[] | undefined
   dataConfig: Preprocessing & { channels: number }
-}
-
-/** Throws an InputError unless every array has as many values as its shape says. */
-export function requireFilled(dict: Readonly<StateDict>): void {
-  for (const [name, { shape, data }] of Object.entries(dict)) {
-    if (data.length === sizeOf(shape)) continue
-    throw new InputError(`${name} ${printShape(shape)} needs ${sizeOf(shape)} values, but its data has ${data.length}`)
-  }
 }
 
 /** Programs kept for images of different sizes. */
@@ -298,7 +211,8 @@ export class Model {
 
   /**
    * Forgets what was compiled with earlier weights.
-   * @param pull brings the weights from where they were changed; called before they are read next
+   * @param pull brings the weights from where they were changed, and then calls this without one; called before they are
+   *   read next
    */
   invalidate(pull?: () => Promise<void>): void {
     this.#pull = pull
@@ -314,26 +228,13 @@ export class Model {
   loadStateDict(given: Readonly<StateDict>, { strict = true, adopt = false }: LoadStateOptions = {}): LoadResult {
     this.#requireOwn()
     requireFilled(given)
-    const state = this.#state
     const dict = this.network.description.adapt(given)
-    const fits = (name: string) => printShape(dict[name]!.shape) === printShape(state[name]!.shape)
-    const shared = Object.keys(state).filter((name) => Object.hasOwn(dict, name))
-    const result: LoadResult = {
-      loaded: shared.filter(fits),
-      missing: Object.keys(state).filter((name) => !Object.hasOwn(dict, name) && !isCounter(name)),
-      unexpected: Object.keys(dict).filter((name) => !Object.hasOwn(state, name)),
-      mismatched: shared.filter((name) => !fits(name)),
-    }
+    const result = compareStates(this.#state, dict)
     if (strict) this.#requireAll(result, dict)
     for (const name of result.loaded) {
-      if (adopt && dict[name]!.dtype === state[name]!.dtype) {
-        state[name] = dict[name]!
-        continue
-      }
-      const target = state[name]!.data
-      const values = elementsOf(dict[name]!)
-      if (target instanceof BigInt64Array) for (let i = 0; i < target.length; i++) target[i] = BigInt(values[i]!)
-      else for (let i = 0; i < target.length; i++) target[i] = Number(values[i])
+      const value = dict[name]!
+      if (adopt && value.dtype === this.#state[name]!.dtype) this.#state[name] = value
+      else copyElements(value, this.#state[name]!)
     }
     this.#revision++
     this.invalidate()
@@ -449,17 +350,12 @@ export class Model {
 
   async #run(key: string, trace: () => Graph, feeds: Record<string, NdArray>): Promise<Record<string, NdArray>> {
     const { backend, threads, name } = this
-    if (this.#pull) {
-      await this.#pull()
-      this.#pull = undefined
-    }
+    // Bringing them clears the request; a training step that ended meanwhile makes a new one.
+    while (this.#pull) await this.#pull()
     const create = () => Program.create(trace(), { name, backend, threads, constants: this.#state })
     return this.#programs.use(key, create, (program) => program.run(feeds))
   }
 }
-
-/** Counters of batches: older checkpoints do not have them, and evaluation does not need them. */
-const isCounter = (name: string) => name.endsWith(".num_batches_tracked")
 
 function sides(inputSize: number | readonly [number, number]): readonly [number, number] {
   return typeof inputSize === "number" ? [inputSize, inputSize] : inputSize

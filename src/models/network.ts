@@ -20,8 +20,8 @@ export interface Trace {
   images: Tensor
   /** The last feature map. */
   features: Tensor
-  /** What the classifier reads. */
-  preLogits: Tensor
+  /** What the classifier reads, traced when it is asked for. */
+  readonly preLogits: Tensor
   /** [N, numClasses] */
   logits: Tensor
 }
@@ -82,12 +82,15 @@ export class Network {
   /** Traces a forward pass for images of a given size. */
   trace(batch: Dim, height: number, width: number, context: Context = evaluation): Trace {
     const images = this.images(batch, height, width)
-    const features = this.root.forwardFeatures(images, context)
+    const { root } = this
+    const features = root.forwardFeatures(images, context)
     return {
       images,
       features,
-      preLogits: this.root.forwardHead(features, context, { preLogits: true }),
-      logits: this.root.forwardHead(features, context),
+      get preLogits() {
+        return root.forwardHead(features, context, { preLogits: true })
+      },
+      logits: root.forwardHead(features, context),
     }
   }
 

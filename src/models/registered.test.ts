@@ -15,7 +15,7 @@ import { createModel, createTrainer, exportOnnx, type Model } from "../index.ts"
 import { evaluation } from "../nn/context.ts"
 import { type NdArray, ndarray } from "../tensor/ndarray.ts"
 import { counts } from "./counts.ts"
-import { countModel } from "./model.ts"
+import { countModel } from "./list.ts"
 import { Network } from "./network.ts"
 import { describeModel, modelNames } from "./registry.ts"
 

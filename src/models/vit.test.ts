@@ -145,8 +145,6 @@ describe("in training", () => {
       [0.3, ["N", 17, 12]],
       [0.3, ["N", 17, 48]],
       [0.3, ["N", 17, 12]],
-      // The trace computes the head twice: for the classifier's input and for the logits.
-      [0.1, ["N", 12]],
       [0.1, ["N", 12]],
     ])
   })

@@ -1,6 +1,5 @@
 /** How a forward pass is meant: training or evaluation, and where its random numbers come from. Nothing asks a global. */
 
-import { mergeCommonSubexpressions } from "../compile/passes/common-subexpressions.ts"
 import type { Dim, Shape } from "../tensor/dim.ts"
 import { UsageError } from "../tensor/errors.ts"
 import { type NdArray, ndarray } from "../tensor/ndarray.ts"
@@ -93,9 +92,7 @@ export class TrainingContext implements Context {
 
   /** Throws a UsageError for a buffer that has another next value already: one of them would be lost. */
   update(buffer: Buffer, value: Tensor): void {
-    const known = this.updates.get(buffer)
-    // The head may be traced twice on the same features: for its logits, and for what the classifier reads.
-    if (known && !isSameComputation(known, value)) {
+    if (this.updates.has(buffer)) {
       throw new UsageError(
         `${buffer.name} is updated twice in one forward pass: a layer with running statistics can be used only once in it`,
       )
@@ -117,12 +114,6 @@ export class TrainingContext implements Context {
 
 /** The symbolic dimension of the samples of a batch. */
 export const BATCH = "N"
-
-/** Whether two tensors are made by the same operators of the same inputs. */
-function isSameComputation(a: Tensor, b: Tensor): boolean {
-  const merged = mergeCommonSubexpressions({ a, b })
-  return merged.a === merged.b
-}
 
 /** The symbolic dimension that the samples kept by one residual branch have. */
 export const keptSymbol = (dropPath: string) => `${dropPath}.kept`

@@ -254,7 +254,6 @@ export class Trainer {
   }
 
   async #sync(): Promise<void> {
-    if (!this.#engine.stale) return
     await this.#engine.sync()
     this.#model.invalidate()
   }

@@ -3,13 +3,14 @@
  * says which model the checkpoint is of.
  */
 
-import { type LoadResult, type Model, requireFilled } from "../models/model.ts"
+import type { Model } from "../models/model.ts"
 import type { StateDict } from "../models/network.ts"
+import { compareStates, isCounter, type LoadResult, requireFilled } from "../models/state.ts"
 import { printShape } from "../tensor/dim.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
 import { toFloat32 } from "../tensor/float16.ts"
 import { type NdArray, zeros } from "../tensor/ndarray.ts"
-import { fittingModels, isCounter } from "./match.ts"
+import { fittingModels } from "./match.ts"
 import { toTimm } from "./naming/convert.ts"
 import { type FoundNaming, findNaming } from "./naming/recognise.ts"
 import { pickRows } from "./naming/rows.ts"
@@ -83,7 +84,7 @@ export function loadCheckpoint(
   fitChannels(model, cargo)
   fitClassifier(model, cargo, classes)
   const tensors = model.network.description.adapt(cargo.tensors)
-  const result = compare(model, tensors)
+  const result = compareStates(model.weights, tensors)
   const { scheme, dropped, ignored, checkpointClasses, messages } = cargo
   const problems = strict ? withoutMissingClassifier(model, result) : result
   const { missing, unexpected, mismatched } = problems
@@ -201,17 +202,6 @@ function checkClassMap(classes: readonly number[], numClasses: number, known: nu
   const wrong = classes.find((row) => !(Number.isInteger(row) && row >= 0 && row < known))
   if (wrong !== undefined) {
     throw new UsageError(`classes has ${wrong}, which is none of the checkpoint's classes 0 to ${known - 1}`)
-  }
-}
-
-function compare({ weights }: Model, tensors: Readonly<StateDict>): LoadResult {
-  const fits = (name: string) => printShape(tensors[name]!.shape) === printShape(weights[name]!.shape)
-  const shared = Object.keys(weights).filter((name) => Object.hasOwn(tensors, name))
-  return {
-    loaded: shared.filter(fits),
-    missing: Object.keys(weights).filter((name) => !Object.hasOwn(tensors, name) && !isCounter(name)),
-    unexpected: Object.keys(tensors).filter((name) => !Object.hasOwn(weights, name)),
-    mismatched: shared.filter((name) => !fits(name)),
   }
 }
 

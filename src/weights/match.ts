@@ -2,11 +2,9 @@
 
 import { Network } from "../models/network.ts"
 import { describeModel, modelNames } from "../models/registry.ts"
+import { isCounter } from "../models/state.ts"
 
 type Shapes = Readonly<Record<string, { readonly shape: readonly number[] }>>
-
-/** Counters of batches: older checkpoints do not have them, and evaluation does not need them. */
-export const isCounter = (name: string): boolean => name.endsWith(".num_batches_tracked")
 
 /**
  * Registered models that have exactly these tensors, whatever the number of classes and of the images' channels.

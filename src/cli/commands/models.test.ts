@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import type { ModelInfo } from "../../models/model.ts"
+import type { ModelInfo } from "../../models/list.ts"
 import type { ModelSummary } from "../../nn/summary.ts"
 import models from "./models.ts"
 

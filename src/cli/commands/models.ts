@@ -1,7 +1,7 @@
 /** `convnext models`: what can be built, and what a file is made of. */
 
 import { z } from "zod"
-import type { ModelInfo } from "../../models/model.ts"
+import type { ModelInfo } from "../../models/list.ts"
 import { printSummary } from "../../nn/summary.ts"
 import { suggestion, UsageError } from "../../tensor/errors.ts"
 import { defineCommand } from "../command.ts"
@@ -32,7 +32,7 @@ export default defineCommand({
   async run({ filter, sort }) {
     if (filter !== undefined && isOnnxFile(filter)) return onnxSummary(filter)
     // The models alone: the engine and the decoders would take longer to load than the list to print.
-    const { listModels, modelSummary } = await import("../../models/model.ts")
+    const { listModels, modelSummary } = await import("../../models/list.ts")
     const models = sorted(listModels(filter), sort)
     if (filter !== undefined && models.length === 0) {
       const names = listModels().map(({ name }) => name)

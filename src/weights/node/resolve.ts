@@ -14,7 +14,6 @@ import { describeModel } from "../../models/registry.ts"
 import { UsageError } from "../../tensor/errors.ts"
 import { describeSource, type Sidecars, type WeightsDescription } from "../describe.ts"
 import type { DownloadProgress } from "../hub/node/download.ts"
-import { repositoryDescription, repositoryWeights } from "../hub/node/repository-weights.ts"
 import { parseRepository, type Repository, repositoryLabel } from "../hub/repository.ts"
 import { isSameArchitecture } from "../match.ts"
 import { type LoadedFile, loadFile, loadTensors, weightFiles } from "./files.ts"
@@ -119,6 +118,7 @@ async function fromPublished(
 ): Promise<ResolvedWeights> {
   const { name, license, numClasses, classes, preprocessing } = published
   requireFit(published, model, config)
+  const { repositoryWeights } = await loadHub()
   const path = await repositoryWeights(repository, onProgress)
   const resolved: ResolvedWeights = {
     tensors: await loadTensors(path),
@@ -133,9 +133,13 @@ async function fromPublished(
   return notice === undefined ? resolved : { ...resolved, notice }
 }
 
+/** The hub's client, loaded when it is needed: it takes longer to load than many a checkpoint. */
+const loadHub = () => import("../hub/node/repository-weights.ts")
+
 async function fromHub(repository: Repository, model: string, options: ResolveOptions): Promise<ResolvedWeights> {
   const published = repository.name.startsWith("timm/") ? findPretrained(repository.name, model) : undefined
   if (published) return fromPublished(published, repository, model, options)
+  const { repositoryDescription, repositoryWeights } = await loadHub()
   const files = await repositoryDescription(repository)
   const { tensors, metadata } = await loadFile(await repositoryWeights(repository, options.onProgress))
   return withDescription(tensors, repositoryLabel(repository), { metadata, ...files })
