@@ -233,6 +233,7 @@ class Run {
     this.#eventFile = openEvents(paths.folder, saved && 1 + (this.#records.at(-1)?.step ?? -1))
     const { onMessage, onStart } = this.#events
     onMessage?.(splits.description)
+    onMessage?.(`computing on ${model.backend.device}: ${model.backend.reason}`)
     for (const warning of splits.warnings) onMessage?.(warning)
     if (progress.finished) {
       onMessage?.("the run has finished already: its best weights are measured and exported again")

@@ -100,12 +100,10 @@ export class HostEngine implements TrainingEngine {
     const optimizer = Object.entries(state).flatMap(([name, value]) =>
       name.startsWith("optimizer/") ? [[name.slice("optimizer/".length), value] as const] : [],
     )
+    const own = Object.entries(this.state()).filter(([name]) => !name.startsWith("optimizer/"))
+    requireFitting(state, Object.fromEntries(own))
     this.#optimizer.loadState(Object.fromEntries(optimizer))
-    const { averages = {} } = this
-    for (const [name, { data }] of Object.entries(averages)) restoreInto(data, state, averageName(name))
-    this.#sums?.forEach((sum, i) => {
-      restoreInto(sum, state, sumName(this.#names[i]!))
-    })
+    copyFitting(state, Object.fromEntries(own))
     this.#counters = { ...counters }
   }
 
@@ -198,8 +196,15 @@ function addInto(sums: readonly Float32Array[], values: readonly Float32Array[])
   }
 }
 
-function restoreInto(target: TypedArray, state: Readonly<StateDict>, name: string): void {
-  const data = state[name]?.data
-  if (data?.length !== target.length) throw new InputError(`the saved state has no fitting ${name}`)
-  copyInto(data, target)
+/** Throws an InputError unless `state` has a value for each target, of the same size. */
+function requireFitting(state: Readonly<StateDict>, targets: Readonly<StateDict>): void {
+  for (const [name, { data }] of Object.entries(targets)) {
+    if (state[name]?.data.length !== data.length) throw new InputError(`the saved state has no fitting ${name}`)
+  }
+}
+
+/** Fills arrays with the values of the same names. Throws an InputError, with nothing changed, if one does not fit. */
+export function copyFitting(state: Readonly<StateDict>, targets: Readonly<StateDict>): void {
+  requireFitting(state, targets)
+  for (const [name, { data }] of Object.entries(targets)) copyInto(state[name]!.data, data)
 }
