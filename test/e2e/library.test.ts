@@ -61,7 +61,10 @@ describe("train with a model", () => {
     }
     expect(epochs).toEqual(result.epochs)
     expect(epochs.map(({ epoch, step }) => [epoch, step])).toEqual(epochs.map((_, i) => [i + 1, 3 * (i + 1)]))
-    expect(messages).toEqual(["image folder, 3 classes, 24 images to learn from, 6 to measure on (20% of each class)"])
+    expect(messages).toEqual([
+      "image folder, 3 classes, 24 images to learn from, 6 to measure on (20% of each class)",
+      expect.stringMatching(/^computing on \S+: /),
+    ])
   })
 
   test("changes it in place to the best weights, and knows its classes then", () => {

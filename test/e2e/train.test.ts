@@ -34,9 +34,10 @@ test("one pass over the images that come along reaches a top-1 of 75 %", () => {
 test("progress goes to stderr, and the result with what to do next to stdout", () => {
   const lines = outcome.stderr.trimEnd().split("\n")
   expect(lines[0]).toMatch(/10 classes, 10,000 images to learn from, 2,000 to measure on$/)
-  expect(lines[1]).toMatch(/^training convnext_mini \(403k parameters\) for 1 epoch of 625 steps in /)
-  expect(lines[2]).toMatch(/^epoch 1\/1 {2}loss 0\.\d{4}, val 0\.\d{4} {2}top-1 \d\d\.\d% {2}\d+ images\/s {2}/)
-  expect(lines).toHaveLength(3)
+  expect(lines[1]).toMatch(/^computing on \S+: /)
+  expect(lines[2]).toMatch(/^training convnext_mini \(403k parameters\) for 1 epoch of 625 steps in /)
+  expect(lines[3]).toMatch(/^epoch 1\/1 {2}loss 0\.\d{4}, val 0\.\d{4} {2}top-1 \d\d\.\d% {2}\d+ images\/s {2}/)
+  expect(lines).toHaveLength(4)
   expect(outcome.stdout).toContain(`report  ${inRun("report.html")}`)
   expect(outcome.stdout).toContain(`convnext predict ${run} `)
 })
