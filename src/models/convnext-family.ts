@@ -2,6 +2,7 @@
 
 import { checkCount, isCount } from "../tensor/errors.ts"
 import type { NdArray } from "../tensor/ndarray.ts"
+import { withShape } from "../tensor/stored.ts"
 import { ConvNeXt, type ConvNeXtConfig, stageResolutions, stemTypes } from "./convnext.ts"
 import { activations, type BlockConfig, norms } from "./convnext-block.ts"
 import { check, checkRate, type ModelFamily, type Preprocessing } from "./family.ts"
@@ -146,7 +147,7 @@ function reshapePointwise(weights: Readonly<Record<string, NdArray>>, convMlp: b
     Object.entries(weights).map(([name, value]) => {
       const [outputs, inputs, height = 1, width = 1] = value.shape as [number, number, number?, number?]
       if (!pointwiseWeight.test(name) || height * width !== 1) return [name, value]
-      return [name, { ...value, shape: convMlp ? [outputs, inputs, 1, 1] : [outputs, inputs] }]
+      return [name, withShape(value, convMlp ? [outputs, inputs, 1, 1] : [outputs, inputs])]
     }),
   )
 }

@@ -4,6 +4,7 @@ import { printShape } from "../tensor/dim.ts"
 import { InputError } from "../tensor/errors.ts"
 import { elementsOf } from "../tensor/float16.ts"
 import { type NdArray, sizeOf } from "../tensor/ndarray.ts"
+import { regionOf } from "../tensor/stored.ts"
 import type { StateDict } from "./network.ts"
 
 /** Names of weights, by what became of them. */
@@ -32,9 +33,11 @@ export function compareStates(own: Readonly<StateDict>, given: Readonly<StateDic
   }
 }
 
-/** Throws an InputError unless every array has as many values as its shape says. */
+/** Throws an InputError unless every array has as many values as its shape says. What is still in a file has. */
 export function requireFilled(dict: Readonly<StateDict>): void {
-  for (const [name, { shape, data }] of Object.entries(dict)) {
+  for (const [name, value] of Object.entries(dict)) {
+    if (regionOf(value)) continue
+    const { shape, data } = value
     if (data.length === sizeOf(shape)) continue
     throw new InputError(`${name} ${printShape(shape)} needs ${sizeOf(shape)} values, but its data has ${data.length}`)
   }

@@ -58,6 +58,8 @@ export interface Backend {
   readonly block: number
   /** True if the device has a memory of its own, so that what is used again is better kept there. */
   readonly ownMemory: boolean
+  /** True if sessions read initializers from the files that a model names: see `EncodeOptions.linkFiles`. */
+  readonly readsFiles: boolean
   createSession(model: EncodedModel, options?: SessionOptions): Promise<Session>
   /** Copies a value to the device. */
   upload(value: NdArray): Promise<DeviceTensor>

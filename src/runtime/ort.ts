@@ -18,7 +18,7 @@ import { Transfer } from "./transfer.ts"
 export type Ort = Pick<typeof import("onnxruntime-common"), "InferenceSession" | "Tensor">
 
 /** One device of ONNX Runtime. */
-export interface OrtDevice extends Pick<Backend, "device" | "reason" | "block"> {
+export interface OrtDevice extends Pick<Backend, "device" | "reason" | "block" | "readsFiles"> {
   ort: Ort
   /** The options of this device, without the outputs' location and the external data. */
   sessionOptions(options: SessionOptions): InferenceSession.SessionOptions
@@ -35,12 +35,12 @@ export interface OrtDevice extends Pick<Backend, "device" | "reason" | "block"> 
 /** The backend of a device of ONNX Runtime. */
 export function createOrtBackend(device: OrtDevice): Backend {
   const createSession = async (
-    { model, external }: EncodedModel,
+    { model, external, folder }: EncodedModel,
     options: SessionOptions = {},
   ): Promise<OrtSession> => {
     const { resident = [] } = options
     const sessionOptions: InferenceSession.SessionOptions = {
-      ...device.sessionOptions(options),
+      ...inFolder(device.sessionOptions(options), folder),
       externalData: Object.entries(external).map(([path, data]) => ({ path, data })),
     }
     if (resident.length > 0 && device.memory !== "cpu") {
@@ -55,10 +55,21 @@ export function createOrtBackend(device: OrtDevice): Backend {
     device: device.device,
     reason: device.reason,
     block: device.block,
+    readsFiles: device.readsFiles,
     ownMemory: device.memory !== "cpu",
     createSession,
     upload: (value) => transfer.upload(value),
   }
+}
+
+/** Session options under which the locations that a model names are looked for in a folder. */
+function inFolder(
+  options: InferenceSession.SessionOptions,
+  folder: string | undefined,
+): InferenceSession.SessionOptions {
+  if (folder === undefined) return options
+  const session = { ...(options.extra?.session as object), model_external_initializers_file_folder_path: folder }
+  return { ...options, extra: { ...options.extra, session } }
 }
 
 function enqueue<T>(device: OrtDevice, work: () => Promise<T>): Promise<T> {

@@ -39,6 +39,7 @@ export class Program {
       name,
       initializers: constants,
       externalFrom: EXTERNAL_FROM,
+      linkFiles: backend.readsFiles,
       device: backend.device,
       block: backend.block,
       maxima,

@@ -75,6 +75,11 @@ export function bytesPerElement(dtype: DType): number {
   return (constructors[dtype] as unknown as { BYTES_PER_ELEMENT: number }).BYTES_PER_ELEMENT
 }
 
+/** The bytes of an array: a view, not a copy. */
+export function bytesOf({ data }: Pick<NdArray, "data">): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+}
+
 /** A zero-filled array. */
 export function zeros<D extends DType = "float32">(shape: readonly number[], dtype?: D): NdArray<D> {
   const type = (dtype ?? "float32") as D

@@ -1,4 +1,5 @@
 /** Random access to bytes, so that a reader takes only what it has checked. */
+import type { DType, NdArray } from "../tensor/ndarray.ts"
 import { unreadable } from "./unreadable.ts"
 
 /** The bytes of a file or of memory. */
@@ -9,6 +10,11 @@ export interface ByteSource {
   readonly size: number
   /** Fills `target` with the bytes from `start` on. Throws an InputError if the source ends before. */
   read(start: number, target: Uint8Array): Promise<void>
+  /**
+   * An array whose bytes lie from `start` on and stay there until they are wanted, also after `close`; undefined where
+   * they have to be read now. Its `data` throws an InputError if somebody wrote to the source meanwhile.
+   */
+  stored?(start: number, shape: readonly number[], dtype: DType): NdArray | undefined
   close(): Promise<void>
 }
 

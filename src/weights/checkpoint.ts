@@ -39,11 +39,6 @@ export function allocate(name: string, shape: readonly number[], dtype: DType, s
   }
 }
 
-/** The bytes of an array: a view, not a copy. */
-export function bytesOf({ data }: Pick<NdArray, "data">): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-}
-
 /** Throws an InputError if a tensor of booleans holds anything but 0 and 1. */
 export function checkBooleans(name: string, { dtype, data }: NdArray, source: string): void {
   if (dtype === "bool" && (data as Uint8Array).some((value) => value > 1)) {

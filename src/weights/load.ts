@@ -10,6 +10,7 @@ import { printShape } from "../tensor/dim.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
 import { toFloat32 } from "../tensor/float16.ts"
 import { type NdArray, zeros } from "../tensor/ndarray.ts"
+import { regionOf } from "../tensor/stored.ts"
 import { fittingModels } from "./match.ts"
 import { toTimm } from "./naming/convert.ts"
 import { type FoundNaming, findNaming } from "./naming/recognise.ts"
@@ -100,7 +101,8 @@ export function loadCheckpoint(
 
 /** True if two tensors lie in the same place: training would change both. */
 function haveSharedMemory(tensors: Readonly<StateDict>): boolean {
-  const places = Object.values(tensors).filter(({ data }) => data.length > 0)
+  const read = Object.values(tensors).filter((tensor) => regionOf(tensor) === undefined)
+  const places = read.filter(({ data }) => data.length > 0)
   const starts = new Map<ArrayBufferLike, Set<number>>()
   return places.some(({ data }) => {
     const known = starts.get(data.buffer) ?? new Set()

@@ -8,11 +8,11 @@ import {
   type TensorProtoSchema,
 } from "../compile/onnx/onnx_pb.ts"
 import { InputError } from "../tensor/errors.ts"
-import { type DType, type NdArray, ndarray, zeros } from "../tensor/ndarray.ts"
+import { bytesOf, type DType, type NdArray, ndarray, zeros } from "../tensor/ndarray.ts"
 import { add } from "../tensor/ops/index.ts"
 import { input } from "../tensor/tensor.ts"
 import { wrapBytes } from "./byte-source.ts"
-import { bytesOf, readAll } from "./checkpoint.ts"
+import { readAll } from "./checkpoint.ts"
 import { openCheckpoint } from "./formats.ts"
 
 type Initializer = MessageInitShape<typeof TensorProtoSchema>

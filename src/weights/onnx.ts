@@ -9,11 +9,10 @@ import {
   TensorProto_DataType,
   TensorProtoSchema,
 } from "../compile/onnx/onnx_pb.ts"
-import { bytesPerElement, type DType, type NdArray, sizeOf } from "../tensor/ndarray.ts"
+import { bytesOf, bytesPerElement, type DType, type NdArray, sizeOf } from "../tensor/ndarray.ts"
 import { type ByteSource, type OpenSibling, staysInFolder } from "./byte-source.ts"
 import {
   allocate,
-  bytesOf,
   type Checkpoint,
   checkBooleans,
   checkedSizeOf,

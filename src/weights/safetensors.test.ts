@@ -2,8 +2,7 @@ import { readFileSync } from "node:fs"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { InputError, UsageError } from "../tensor/errors.ts"
-import { type DType, type NdArray, ndarray, sizeOf, zeros } from "../tensor/ndarray.ts"
-import { bytesOf } from "./checkpoint.ts"
+import { bytesOf, type DType, type NdArray, ndarray, sizeOf, zeros } from "../tensor/ndarray.ts"
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts"
 
 /** Written by the reference implementation, safetensors 0.8.0: one tensor of each type and some odd ones. */

@@ -6,9 +6,9 @@
  * Tensors are little-endian, as is every machine that ONNX Runtime has binaries for, so bytes are copied as they are.
  */
 import { UsageError } from "../tensor/errors.ts"
-import { bytesPerElement, type DType, type NdArray, sizeOf } from "../tensor/ndarray.ts"
+import { bytesOf, bytesPerElement, type DType, type NdArray, sizeOf } from "../tensor/ndarray.ts"
 import { type ByteSource, readBytes } from "./byte-source.ts"
-import { allocate, bytesOf, type Checkpoint, checkBooleans, checkedSizeOf } from "./checkpoint.ts"
+import { allocate, type Checkpoint, checkBooleans, checkedSizeOf } from "./checkpoint.ts"
 import { quote, unreadable } from "./unreadable.ts"
 
 /** Tensors by name, and the free text that travels with them. */
@@ -189,6 +189,8 @@ export async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
     dtype,
     shape,
     async read() {
+      const stored = source.stored?.(start, shape, dtype)
+      if (stored) return stored
       const array = allocate(name, shape, dtype, source.name)
       await source.read(start, bytesOf(array))
       checkBooleans(name, array, source.name)

@@ -6,8 +6,9 @@ import { randomGraph } from "../../../test/support/random-graph.ts"
 import { backendFor } from "../../runtime/backend.ts"
 import { evaluate } from "../../tensor/evaluate.ts"
 import type { Graph } from "../../tensor/graph.ts"
-import { type DType, ndarray } from "../../tensor/ndarray.ts"
+import { type DType, type NdArray, ndarray } from "../../tensor/ndarray.ts"
 import { add, exp, gelu, layerNorm, mean, mul, neg, reshape, sum } from "../../tensor/ops/index.ts"
+import { storedArray } from "../../tensor/stored.ts"
 import { constant, defineOp, input, withScope } from "../../tensor/tensor.ts"
 import { type EncodeOptions, encodeOnnx, NCHWC_DOMAIN, OPSET } from "./encode.ts"
 import {
@@ -19,9 +20,9 @@ import {
 } from "./onnx_pb.ts"
 
 function encode(graph: Graph, options: Partial<EncodeOptions> = {}) {
-  const { model, external } = encodeOnnx(graph, { name: "test", ...options })
+  const { model, external, folder } = encodeOnnx(graph, { name: "test", ...options })
   const decoded: ModelProto = fromBinary(ModelProtoSchema, model)
-  return { model: decoded, graph: decoded.graph!, external }
+  return { model: decoded, graph: decoded.graph!, external, folder }
 }
 
 const names = (values: { name: string }[]) => values.map(({ name }) => name)
@@ -178,6 +179,37 @@ describe("initializers", () => {
     })
     expect(encoded.external.w!.buffer).toBe(weight.data.buffer)
     expect(encode(graph, { initializers: { w: weight }, externalFrom: 257 }).external).toEqual({})
+  })
+
+  test("in files are read from there, and all others are then inside", () => {
+    const place = { folder: "/weights", file: "a.safetensors", start: 4096 }
+    const stored = (isCurrent = true, folder = place.folder) =>
+      storedArray([64], "float32", { ...place, folder, isCurrent: () => isCurrent }, () => new Float32Array(64))
+    const both = { y: add(graph.y, input("v", [64])) }
+    const link = (w: NdArray, v: NdArray) =>
+      encode(both, { initializers: { w, v }, externalFrom: 256, linkFiles: true })
+
+    const linked = link(stored(), weight)
+    expect(linked).toMatchObject({ folder: "/weights", external: {} })
+    const [w, v] = linked.graph.initializer
+    expect(w!.externalData.map(({ key, value }) => [key, value])).toEqual([
+      ["location", "a.safetensors"],
+      ["offset", "4096"],
+      ["length", "256"],
+    ])
+    expect(v!.rawData).toHaveLength(256)
+
+    // Nothing is linked to a file that was changed, to those of two folders, or unless it is asked for.
+    for (const [a, b] of [
+      [stored(false), weight],
+      [stored(), stored(true, "/elsewhere")],
+      [stored(), stored(false)],
+    ] as const) {
+      const { folder, external } = link(a, b)
+      expect(folder).toBeUndefined()
+      expect(Object.keys(external)).toEqual(["w", "v"])
+    }
+    expect(encode(graph, { initializers: { w: stored() }, externalFrom: 256 }).folder).toBeUndefined()
   })
 
   test("give the same result inside and outside, also from a part of a larger buffer", async () => {

@@ -4,7 +4,8 @@ import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf"
 import { symbolOf } from "../../tensor/dim.ts"
 import { scalarArray } from "../../tensor/float16.ts"
 import { type Graph, graphInputs, inputName, topologicalOrder } from "../../tensor/graph.ts"
-import { bytesPerElement, type DType, type NdArray } from "../../tensor/ndarray.ts"
+import { bytesOf, bytesPerElement, type DType, type NdArray, sizeOf } from "../../tensor/ndarray.ts"
+import { type FileRegion, regionOf } from "../../tensor/stored.ts"
 import type { Node, OnnxAttribute, OnnxAttributes, OnnxBuilder, Tensor } from "../../tensor/tensor.ts"
 import { dataTypes } from "./data-types.ts"
 import {
@@ -40,6 +41,11 @@ export interface EncodeOptions {
    * of operators that work in place. Default false.
    */
   anonymousDims?: boolean
+  /**
+   * Let whoever reads the model read initializers from the files that they still lie in, if those are in one folder and
+   * unchanged; all others are then part of the model. Default false.
+   */
+  linkFiles?: boolean
   /** Key and value pairs for the model's metadata. */
   metadata?: Readonly<Record<string, string>>
 }
@@ -49,7 +55,12 @@ export interface EncodedModel {
   model: Uint8Array
   /** Bytes that lie outside of the model, by the location that the model names. */
   external: Record<string, Uint8Array>
+  /** The folder of the files whose names the model tells as locations; undefined if there are none. */
+  folder?: string
 }
+
+/** What a model holds itself at most, where the rest is in linked files: far from protobuf's 2 GB. */
+const MOST_INSIDE = 2 ** 28
 
 /** Operators that have more outputs than they need to have, and how many they need: the others are for training. */
 const optionalOutputs: Readonly<Record<string, number>> = { LayerNormalization: 1 }
@@ -64,9 +75,12 @@ type AttributeInit = MessageInitShape<typeof AttributeProtoSchema>
  */
 export function encodeOnnx(
   graph: Graph,
-  { name, initializers = {}, externalFrom, anonymousDims = false, metadata = {} }: EncodeOptions,
+  { name, initializers = {}, externalFrom, linkFiles = false, anonymousDims = false, metadata = {} }: EncodeOptions,
 ): EncodedModel {
-  const encoder = new Encoder(externalFrom ?? Number.POSITIVE_INFINITY)
+  const encoder = new Encoder(
+    externalFrom ?? Number.POSITIVE_INFINITY,
+    linkFiles ? findFolder(initializers) : undefined,
+  )
   const inputs = graphInputs(graph)
   for (const [inputName, x] of inputs) encoder.name(x, inputName)
   for (const [outputName, x] of Object.entries(graph)) {
@@ -101,7 +115,20 @@ export function encodeOnnx(
       valueInfo: encoder.innerTypes().map(([valueName, x]) => valueInfo(valueName, x, anonymousDims)),
     },
   })
-  return { model: toBinary(ModelProtoSchema, model), external: encoder.external }
+  return { model: toBinary(ModelProtoSchema, model), external: encoder.external, folder: encoder.folder }
+}
+
+/** The folder whose files hold nearly all of the values; undefined if there is none. */
+function findFolder(initializers: Readonly<Record<string, NdArray>>): string | undefined {
+  let folder: string | undefined
+  let inside = 0
+  for (const value of Object.values(initializers)) {
+    const region = regionOf(value)
+    folder ??= region?.folder
+    if (!region) inside += sizeOf(value.shape) * bytesPerElement(value.dtype)
+    else if (region.folder !== folder || !region.isCurrent()) return undefined
+  }
+  return inside < MOST_INSIDE ? folder : undefined
 }
 
 type DimInit = NonNullable<MessageInitShape<typeof TensorShapeProto_DimensionSchema>>
@@ -122,6 +149,8 @@ class Encoder implements OnnxBuilder {
   readonly protoNodes: NodeInit[] = []
   readonly initializers: TensorInit[] = []
   readonly external: Record<string, Uint8Array> = {}
+  /** Where the linked files are; undefined if nothing is linked. */
+  readonly folder: string | undefined
   readonly domains = new Set<string>()
   readonly #externalFrom: number
   readonly #names = new Map<Tensor, string>()
@@ -131,8 +160,9 @@ class Encoder implements OnnxBuilder {
   readonly #constants = new Map<string, string>()
   #scope = ""
 
-  constructor(externalFrom: number) {
+  constructor(externalFrom: number, folder: string | undefined) {
     this.#externalFrom = externalFrom
+    this.folder = folder
   }
 
   /** Fixes the name of a value. */
@@ -225,20 +255,28 @@ class Encoder implements OnnxBuilder {
     return name
   }
 
-  initializer(name: string, { shape, dtype, data }: NdArray): void {
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length * bytesPerElement(dtype))
+  initializer(name: string, value: NdArray): void {
+    const { shape, dtype } = value
+    const size = sizeOf(shape) * bytesPerElement(dtype)
     const tensor: TensorInit = { name, dims: shape.map(BigInt), dataType: dataTypes[dtype].code }
-    if (bytes.length < this.#externalFrom) {
-      this.initializers.push({ ...tensor, rawData: bytes })
+    const region = this.#link(value)
+    // ONNX Runtime reads all data outside of a model from files or none of it.
+    if (!region && (this.folder !== undefined || size < this.#externalFrom)) {
+      this.initializers.push({ ...tensor, rawData: bytesOf(value) })
       return
     }
-    this.external[name] = bytes
+    if (!region) this.external[name] = bytesOf(value)
     const externalData = [
-      { key: "location", value: name },
-      { key: "offset", value: "0" },
-      { key: "length", value: String(bytes.length) },
+      { key: "location", value: region?.file ?? name },
+      { key: "offset", value: String(region?.start ?? 0) },
+      { key: "length", value: String(size) },
     ]
     this.initializers.push({ ...tensor, dataLocation: TensorProto_DataLocation.EXTERNAL, externalData })
+  }
+
+  #link(value: NdArray): FileRegion | undefined {
+    const region = regionOf(value)
+    return region?.folder === this.folder ? region : undefined
   }
 
   #shared(key: string, make: () => NdArray): string {

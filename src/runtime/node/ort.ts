@@ -82,6 +82,7 @@ async function createNative({ ort, machine }: Engine, device: NodeDeviceName, re
     device,
     reason,
     block: 0,
+    readsFiles: device === "cpu",
     ort,
     sessionOptions: (options) => sessionOptions(device, options),
     memory: entry.memory ?? "cpu",

@@ -31,8 +31,9 @@ export async function createWasmBackend(reason = "it was asked for"): Promise<Ba
 }
 
 /** What all devices here have in common. */
-const webDevice: Pick<OrtDevice, "block" | "sessionOptions" | "fillsOutputs" | "enqueue"> = {
+const webDevice: Pick<OrtDevice, "block" | "readsFiles" | "sessionOptions" | "fillsOutputs" | "enqueue"> = {
   block: 0,
+  readsFiles: false,
   sessionOptions: ({ rewrite = true }) => ({
     executionProviders: ["wasm"],
     graphOptimizationLevel: rewrite ? "all" : "disabled",

@@ -1,6 +1,7 @@
 /** Naming tables: what a codebase calls the tensors of an architecture, by rules that can be read in both directions. */
 
 import { type NdArray, sizeOf } from "../../tensor/ndarray.ts"
+import { withShape } from "../../tensor/stored.ts"
 import { Pattern } from "./pattern.ts"
 
 /** What is known of an architecture by its names in timm. */
@@ -114,7 +115,7 @@ const derived = /(^|\.)(relative_position_index|attn_mask|n_averaged)$/
 /** Reshapes without copying. What has not the layout that is expected stays as it is. */
 export function reshaped(value: NdArray, layout: (shape: readonly number[]) => number[]): NdArray {
   const shape = layout(value.shape)
-  return sizeOf(shape) === sizeOf(value.shape) ? { ...value, shape } : value
+  return sizeOf(shape) === sizeOf(value.shape) ? withShape(value, shape) : value
 }
 
 /** [C] in timm, [C, 1, 1] elsewhere. */

@@ -2,17 +2,23 @@
 import { type FileHandle, open } from "node:fs/promises"
 import { type ByteSource, endsEarly, wrapBytes } from "../byte-source.ts"
 import { unreadable } from "../unreadable.ts"
+import { holdFile, storedIn } from "./held-file.ts"
 
 /** The most that one read asks for; Node refuses 2 GiB and more. */
 const maxReadSize = 2 ** 30
 
 /** Opens a file, or wraps bytes. Throws an InputError if there is no such file or it is a folder. */
-export async function openByteSource(pathOrBytes: string | Uint8Array): Promise<ByteSource> {
-  return typeof pathOrBytes === "string" ? openFile(pathOrBytes) : wrapBytes(pathOrBytes)
+export async function openByteSource(pathOrBytes: string | Uint8Array, options?: OpenFileOptions): Promise<ByteSource> {
+  return typeof pathOrBytes === "string" ? openFile(pathOrBytes, options) : wrapBytes(pathOrBytes)
+}
+
+export interface OpenFileOptions {
+  /** Let large tensors stay in the file until they are wanted: see {@link ByteSource.stored}. Default false. */
+  store?: boolean
 }
 
 /** Opens a file. Throws an InputError if there is no such file or it is a folder. */
-export async function openFile(path: string): Promise<ByteSource> {
+export async function openFile(path: string, { store = false }: OpenFileOptions = {}): Promise<ByteSource> {
   const handle = await open(path).catch((cause: NodeJS.ErrnoException) => {
     throw unreadable(path, cause.code === "ENOENT" ? "no such file" : cause.message, cause)
   })
@@ -21,9 +27,12 @@ export async function openFile(path: string): Promise<ByteSource> {
     await handle.close()
     throw unreadable(path, "it is not a file")
   }
+  // On Windows a file that is open cannot be replaced.
+  const held = store && process.platform !== "win32" ? holdFile(path, stat) : undefined
   return {
     name: path,
     size: stat.size,
+    ...(held ? { stored: (start, shape, dtype) => storedIn(held, start, shape, dtype) } : {}),
     read: (start, target) => readFully(handle, path, start, target),
     close: () => handle.close(),
   }

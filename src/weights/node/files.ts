@@ -1,13 +1,13 @@
 /** Checkpoint files: reading and writing them. */
 import { stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
-import type { DType, NdArray } from "../../tensor/ndarray.ts"
-import { bytesOf, type Checkpoint, readAll } from "../checkpoint.ts"
+import { bytesOf, type DType, type NdArray } from "../../tensor/ndarray.ts"
+import { type Checkpoint, readAll } from "../checkpoint.ts"
 import { openCheckpoint } from "../formats.ts"
 import { layoutSafetensors, openSafetensors, type Safetensors } from "../safetensors.ts"
 import { unreadable } from "../unreadable.ts"
 import { writeFileAtomic } from "./atomic-file.ts"
-import { openByteSource, openFile } from "./byte-source.ts"
+import { type OpenFileOptions, openByteSource, openFile } from "./byte-source.ts"
 
 /**
  * Reads all tensors of a checkpoint: safetensors, PyTorch (`.pth`, `.pt`, `.bin`, `.ckpt`: what `torch.save` writes), the
@@ -40,12 +40,13 @@ export interface LoadedFile {
 }
 
 /** Reads what {@link loadTensors} reads, and its metadata. Throws as it does. */
-export async function loadFile(pathOrBytes: string | Uint8Array): Promise<LoadedFile> {
-  return withCheckpoint(pathOrBytes, async (checkpoint, path) => ({
+export async function loadFile(pathOrBytes: string | Uint8Array, options?: OpenFileOptions): Promise<LoadedFile> {
+  const read = async (checkpoint: Checkpoint, path: string | undefined) => ({
     tensors: await readAll(checkpoint),
     metadata: checkpoint.metadata,
     path,
-  }))
+  })
+  return withCheckpoint(pathOrBytes, read, options)
 }
 
 /** What a checkpoint holds, without the values. */
@@ -95,9 +96,10 @@ export async function saveSafetensors(
 async function withCheckpoint<T>(
   pathOrBytes: string | Uint8Array,
   use: (checkpoint: Checkpoint, path: string | undefined) => Promise<T>,
+  options?: OpenFileOptions,
 ): Promise<T> {
   const given = typeof pathOrBytes === "string" ? await findInFolder(pathOrBytes) : pathOrBytes
-  const sources = [await openByteSource(given)]
+  const sources = [await openByteSource(given, options)]
   const openSibling = async (name: string) => {
     if (typeof given !== "string") {
       throw unreadable(
@@ -105,7 +107,7 @@ async function withCheckpoint<T>(
         `they refer to the file ${name} beside them; give the path instead of the bytes`,
       )
     }
-    const source = await openFile(join(dirname(given), name))
+    const source = await openFile(join(dirname(given), name), options)
     sources.push(source)
     return source
   }

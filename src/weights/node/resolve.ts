@@ -16,7 +16,7 @@ import { describeSource, type Sidecars, type WeightsDescription } from "../descr
 import type { DownloadProgress } from "../hub/node/download.ts"
 import { parseRepository, type Repository, repositoryLabel } from "../hub/repository.ts"
 import { isSameArchitecture } from "../match.ts"
-import { type LoadedFile, loadFile, loadTensors, weightFiles } from "./files.ts"
+import { type LoadedFile, loadFile, weightFiles } from "./files.ts"
 import { imagenetClasses } from "./imagenet-classes.ts"
 import { readJsonFile } from "./json-file.ts"
 
@@ -81,7 +81,7 @@ export async function resolveWeights(
 }
 
 async function fromPath(path: string): Promise<ResolvedWeights> {
-  const file = await loadFile(path)
+  const file = await loadFile(path, { store: true })
   return withDescription(file.tensors, path, await sidecarsOf(file))
 }
 
@@ -121,7 +121,7 @@ async function fromPublished(
   const { repositoryWeights } = await loadHub()
   const path = await repositoryWeights(repository, onProgress)
   const resolved: ResolvedWeights = {
-    tensors: await loadTensors(path),
+    tensors: (await loadFile(path, { store: true })).tensors,
     source: repositoryLabel(repository),
     published,
     architecture: published.model,
@@ -141,7 +141,9 @@ async function fromHub(repository: Repository, model: string, options: ResolveOp
   if (published) return fromPublished(published, repository, model, options)
   const { repositoryDescription, repositoryWeights } = await loadHub()
   const files = await repositoryDescription(repository)
-  const { tensors, metadata } = await loadFile(await repositoryWeights(repository, options.onProgress))
+  const { tensors, metadata } = await loadFile(await repositoryWeights(repository, options.onProgress), {
+    store: true,
+  })
   return withDescription(tensors, repositoryLabel(repository), { metadata, ...files })
 }
 

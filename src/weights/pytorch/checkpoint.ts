@@ -1,7 +1,7 @@
 /** PyTorch's files as checkpoints: the state dict in them, its tensors read when they are wanted. */
-import { bytesPerElement, type DType, type NdArray, sizeOf, zeros } from "../../tensor/ndarray.ts"
+import { bytesOf, bytesPerElement, type DType, type NdArray, sizeOf, zeros } from "../../tensor/ndarray.ts"
 import type { ByteSource } from "../byte-source.ts"
-import { allocate, bytesOf, type Checkpoint, checkBooleans, checkedSizeOf, MemoryBudget } from "../checkpoint.ts"
+import { allocate, type Checkpoint, checkBooleans, checkedSizeOf, MemoryBudget } from "../checkpoint.ts"
 import { quote, unreadable } from "../unreadable.ts"
 import { openArchive } from "./archive.ts"
 import type { Container } from "./container.ts"
@@ -110,12 +110,22 @@ class StorageReader {
     const { dtype, shape, strides, offset } = view
     const size = sizeOf(shape)
     if (size === 0) return zeros(shape, dtype)
+    const stored = await this.#stored(name, view)
+    if (stored) return stored
     const { data } = await this.#storageOf(name, view)
     if (isContiguous(shape, strides)) return { shape: [...shape], dtype, data: data.subarray(offset, offset + size) }
     this.#budget.take(size * bytesPerElement(dtype), name)
     const copy = allocate(name, shape, dtype, this.#source.name)
     copyStrided(data, offset, shape, strides, copy.data)
     return copy
+  }
+
+  /** A view that can stay in the file: it has its storage for itself. */
+  async #stored(name: string, view: View): Promise<NdArray | undefined> {
+    const { dtype, shape, strides, offset } = view
+    if (!this.#source.stored || this.#views.get(identify(view))! > 1 || !isContiguous(shape, strides)) return undefined
+    const { start } = await this.#locate(name, view)
+    return this.#source.stored(start + offset * bytesPerElement(dtype), shape, dtype)
   }
 
   #storageOf(name: string, view: View): Promise<NdArray> {
@@ -125,11 +135,18 @@ class StorageReader {
     return storage
   }
 
-  async #readStorage(name: string, { key, dtype, storageSize }: View): Promise<NdArray> {
-    const { start, size } = await this.#container.locate(key)
-    if (size < storageSize) {
-      throw unreadable(this.#source.name, `storage ${quote(key)} of tensor ${quote(name)} has only ${size} bytes`)
+  /** Where the storage of a view lies. Throws an InputError if it is too small. */
+  async #locate(name: string, { key, storageSize }: View): Promise<{ start: number; size: number }> {
+    const place = await this.#container.locate(key)
+    if (place.size < storageSize) {
+      throw unreadable(this.#source.name, `storage ${quote(key)} of tensor ${quote(name)} has only ${place.size} bytes`)
     }
+    return place
+  }
+
+  async #readStorage(name: string, view: View): Promise<NdArray> {
+    const { dtype, storageSize } = view
+    const { start, size } = await this.#locate(name, view)
     this.#budget.take(size, name)
     const storage = allocate(name, [Math.floor(storageSize / bytesPerElement(dtype))], dtype, this.#source.name)
     await this.#source.read(start, bytesOf(storage))

@@ -5,8 +5,7 @@
  */
 
 import { UsageError } from "../../tensor/errors.ts"
-import { type NdArray, sizeOf } from "../../tensor/ndarray.ts"
-import { bytesOf } from "../checkpoint.ts"
+import { bytesOf, type NdArray, sizeOf } from "../../tensor/ndarray.ts"
 import { quote } from "../unreadable.ts"
 import { storageTypes } from "./tensors.ts"
 import { layoutZip } from "./write-zip.ts"
