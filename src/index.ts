@@ -48,7 +48,10 @@ export async function createModel(
 async function createWithWeights(name: string, options: CreateModelOptions): Promise<Model> {
   const { model, tag } = parseModelName(name)
   const { weights = tag === undefined ? undefined : name, onProgress, ...rest } = options
-  if (weights === undefined) return createBaseModel(model, rest)
+  if (weights === undefined) {
+    const { onMessage: _, ...plain } = rest
+    return createBaseModel(model, plain)
+  }
   if (typeof weights === "string") {
     const found = await resolveWeights(weights, model, { onProgress, config: rest.config })
     return createModelFrom(model, rest, { ...found, owned: true })

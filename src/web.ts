@@ -40,13 +40,13 @@ export async function createModel(name: string, options: CreateModelOptions & Fe
 export async function createModel(name: string, options?: CreateModelOptions): Promise<Model>
 export async function createModel(
   name: string,
-  { featuresOnly, outIndices, weights, ...options }: CreateModelOptions & Partial<FeatureOptions> = {},
+  { featuresOnly, outIndices, weights, onMessage, ...options }: CreateModelOptions & Partial<FeatureOptions> = {},
 ): Promise<Model | FeatureExtractor> {
   const owned = weights instanceof Uint8Array
   const tensors = owned ? await loadTensors(weights) : weights
   const model = await (tensors === undefined
     ? createBaseModel(name, options)
-    : createModelFrom(name, options, { tensors, source: "the weights", owned }))
+    : createModelFrom(name, { ...options, onMessage }, { tensors, source: "the weights", owned }))
   return featuresOnly ? new FeatureExtractor(model, outIndices) : model
 }
 

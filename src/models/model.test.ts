@@ -278,6 +278,9 @@ describe("createModel", () => {
     [{ inputSize: 2 }, "inputSize of convnext must be a whole number of at least 4, got 2"],
     [{ inputSize: 16.5 }, "inputSize of convnext must be a whole number"],
     [{ device: "tpu" }, 'unknown device "tpu"'],
+    [{ pretrained: true } as object, 'createModel has no option pretrained, did you mean weights: "pretrained"?'],
+    [{ numclasses: 3 } as object, "createModel has no option numclasses, did you mean numClasses?"],
+    [{ colour: 3 } as object, "createModel has no option colour; it knows weights, numClasses"],
     [{ numClasses: -2 }, "numClasses must be a whole number of at least 0, got -2"],
   ])("refuses %o", async (options, message) => {
     const made = createModel("convnext", { config, ...options })

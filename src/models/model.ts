@@ -6,7 +6,7 @@ import { type Backend, backendFor } from "../runtime/backend.ts"
 import { Program } from "../runtime/program.ts"
 import { ProgramCache } from "../runtime/program-cache.ts"
 import { printShape } from "../tensor/dim.ts"
-import { checkCount, InputError, UsageError } from "../tensor/errors.ts"
+import { checkCount, InputError, suggestion, UsageError } from "../tensor/errors.ts"
 import type { Graph } from "../tensor/graph.ts"
 import type { NdArray } from "../tensor/ndarray.ts"
 import { input } from "../tensor/tensor.ts"
@@ -44,6 +44,31 @@ export interface CreateModelOptions {
   preprocessing?: Partial<Preprocessing>
 }
 
+/** All options: a record, so that the compiler finds one that is missing. */
+const optionNames = Object.keys({
+  weights: true,
+  numClasses: true,
+  inChannels: true,
+  inputSize: true,
+  config: true,
+  steps: true,
+  dropPathRate: true,
+  seed: true,
+  device: true,
+  threads: true,
+  classes: true,
+  blank: true,
+  preprocessing: true,
+} satisfies Record<keyof CreateModelOptions, true>)
+
+/** Throws a UsageError for a name that no option has: a misspelt one would go unnoticed otherwise. */
+function checkOptionNames(options: CreateModelOptions): void {
+  const unknown = Object.keys(options).find((name) => !optionNames.includes(name))
+  if (unknown === undefined) return
+  const hint = unknown === "pretrained" ? `, did you mean weights: "pretrained"?` : suggestion(unknown, optionNames)
+  throw new UsageError(`createModel has no option ${unknown}${hint || `; it knows ${optionNames.join(", ")}`}`)
+}
+
 /**
  * Makes a model.
  * @param name a registered model ("convnext_tiny"), or a family ("convnext") together with `config`
@@ -51,6 +76,7 @@ export interface CreateModelOptions {
  */
 export async function createModel(name: string, options: CreateModelOptions = {}): Promise<Model> {
   const { weights, numClasses, inChannels, dropPathRate, steps, device = "auto", threads, classes } = options
+  checkOptionNames(options)
   if (threads !== undefined) checkCount("threads", threads)
   checkClassNames(classes, numClasses)
   const given = { inChannels, dropPathRate, steps, numClasses: numClasses ?? classes?.length }

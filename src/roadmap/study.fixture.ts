@@ -1,5 +1,8 @@
 /** Studies with made-up results, for tests of what is made of results. */
 
+import { zeros } from "../tensor/ndarray.ts"
+import type { StepInspection } from "./inspect.ts"
+import { contributionShares } from "./receptive-field.ts"
 import { type RoadmapStepId, roadmapStepIds } from "./steps.ts"
 import type { RoadmapStudy, StudyRun, StudySettings } from "./study.ts"
 
@@ -11,6 +14,19 @@ const settings: StudySettings = {
   epochs: 3,
   batchSize: 64,
   lr: 0.006,
+}
+
+/** What is known of a network whose images keep their top-1 with a probability, and whose centre sees a square. */
+export function inspectionFixture(consistency: number, side: number): StepInspection {
+  const map = zeros([32, 32])
+  const first = Math.floor((32 - side) / 2)
+  for (let y = 0; y < side; y++) {
+    map.data.fill(1 / side ** 2, (first + y) * 32 + first, (first + y) * 32 + first + side)
+  }
+  return {
+    consistency: { images: 200, maxShift: 4, consistency, unchanged: [{ pixels: 1, share: (1 + consistency) / 2 }] },
+    receptiveField: { map, squares: contributionShares.map((share) => ({ share, side, top: first, left: first })) },
+  }
 }
 
 /** A finished run. */

@@ -7,6 +7,7 @@ import type { Regime } from "../models/roadmap-steps.ts"
 import { suggestion, UsageError } from "../tensor/errors.ts"
 import type { TrainOptions } from "../train/options.ts"
 import type { EpochRecord } from "../train/record.ts"
+import type { StepInspection } from "./inspect.ts"
 import { type RoadmapStep, type RoadmapStepId, roadmapSteps } from "./steps.ts"
 
 /** How a study trains: quick, for few epochs and small networks; paper, by section 2 of Liu et al. 2022. */
@@ -56,6 +57,8 @@ export interface StudyRun {
   /** Duration of all epochs, with their measurements. */
   seconds: number
   epochs: EpochRecord[]
+  /** What the trained network is like beyond its accuracy; undefined where nobody has looked yet. */
+  inspection?: StepInspection
 }
 
 /** A network whose training failed. */

@@ -16,6 +16,9 @@ const both = ["resnet", "separate-downsampling"]
 
 const figureOf = (study: string) => readFileSync(join(study, "roadmap.svg"), "utf8")
 
+const inspectionOf = (study: string, step: string, seed: number) =>
+  JSON.parse(readFileSync(join(study, step, `seed-${seed}`, "inspection.json"), "utf8"))
+
 beforeAll(() => writeColourFolder(data))
 
 /** Trains a study, and gives the runs that it began. */
@@ -55,7 +58,28 @@ test("a study that is killed and started again ends with the same figure", async
   expect(code, stderr).toBe(0)
   expect(stdout).toMatch(/^step +top-1 +seeds +paper\nresnet +[\d.]+% +2 +78\.8%\nseparate-downsampling +[\d.]+% +2/)
   expect(figureOf(killed)).toBe(figureOf(whole))
+  for (const step of both) expect(inspectionOf(killed, step, 1)).toEqual(inspectionOf(whole, step, 1))
 }, 120_000)
+
+test("every network is looked at, also of a study that is finished, and what is damaged is said", async () => {
+  const out = join(folder, "seen")
+  const options = { ...small, steps: ["resnet"], out }
+  await begun(options)
+  const found = inspectionOf(out, "resnet", 0)
+  expect(found.consistency).toMatchObject({ images: 6, maxShift: 4 })
+  expect(found.receptiveField.map.shape).toEqual([32, 32])
+  expect(readFileSync(join(out, "roadmap.html"), "utf8")).toContain("Effective receptive field of ResNet")
+
+  const file = join(out, "resnet", "seed-0", "inspection.json")
+  rmSync(file)
+  const messages: string[] = []
+  await runRoadmap({ out, threads: 1, workers: 0, onMessage: (message) => messages.push(message) })
+  expect(messages).toEqual(["ResNet, seed 0: shifts its images and maps what it sees"])
+  expect(inspectionOf(out, "resnet", 0)).toEqual(found)
+
+  writeFileSync(file, JSON.stringify({ ...found, consistency: {} }))
+  await expect(runRoadmap({ out })).rejects.toThrow(`${file} is damaged: remove it to look at the network anew`)
+}, 60_000)
 
 test("finished runs are used again: a study grows by steps and seeds, and its settings need not be given again", async () => {
   const out = join(folder, "grown")

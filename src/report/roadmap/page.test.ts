@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { roadmapSteps } from "../../roadmap/steps.ts"
-import { fullStudy, studyFixture } from "../../roadmap/study.fixture.ts"
+import { fullStudy, inspectionFixture, runFixture, studyFixture } from "../../roadmap/study.fixture.ts"
 import type { RoadmapStudy } from "../../roadmap/study.ts"
 import { renderRoadmapFigure } from "./figure.ts"
 import { renderRoadmapPage } from "./page.ts"
@@ -21,6 +21,17 @@ function expectClosed(document: string): void {
 
 const textOf = (page: string) => page.replace(/<style>[\s\S]*?<\/style>/g, "").replace(/<[^>]*>/g, " ")
 
+/** Of two steps, the first from two seeds; of the third nobody has looked at the network. */
+function seenStudy(): RoadmapStudy {
+  const runs = [
+    { ...runFixture("resnet", 0, 0.8), inspection: inspectionFixture(0.9, 16) },
+    { ...runFixture("resnet", 1, 0.8), inspection: inspectionFixture(0.8, 12) },
+    { ...runFixture("patchify", 0, 0.8), inspection: inspectionFixture(0.75, 20) },
+    runFixture("gelu", 0, 0.8),
+  ]
+  return { ...studyFixture({}), runs }
+}
+
 const studies: Record<string, RoadmapStudy> = {
   "all steps from three seeds": fullStudy(),
   "of regime 200": fullStudy({ settings: { ...fullStudy().settings, regime: 200 } }),
@@ -28,6 +39,7 @@ const studies: Record<string, RoadmapStudy> = {
   "one run": studyFixture({ "kernel-9": [0.5] }),
   "nothing yet": studyFixture({}),
   "a run that never learned": studyFixture({ resnet: [0], "stage-ratio": [1] }),
+  "networks that were looked at": seenStudy(),
   "a failure": studyFixture({}, { failures: [{ step: "gelu", seed: 1, message: "the loss is <NaN>" }] }),
 }
 
@@ -39,7 +51,7 @@ describe.each(Object.entries(studies))("%s", (_, study) => {
     expectClosed(page)
     expectClosed(figure)
     const targets = [...page.matchAll(/href="#(\w+)"/g)].map(([, id]) => id)
-    expect(targets).toHaveLength(7)
+    expect(targets).toHaveLength(8)
     for (const id of targets) expect(page).toContain(`<section id="${id}">`)
   })
 
@@ -70,6 +82,23 @@ test("a better network has a longer bar, and those of the paper's side branches 
   ])
   const widths = bars.map(([, , , width]) => Number(width))
   expect(widths[1]! - widths[0]!).toBeCloseTo(widths[2]! - widths[1]!, 0)
+})
+
+test("what networks see is told with its spread over seeds, and mapped for the first", () => {
+  const page = renderRoadmapPage(seenStudy())
+  const section = /<section id="sight">[\s\S]*?<\/section>/.exec(page)![0]
+  const rows = [...section.matchAll(/<tr>.*?<\/tr>/g)].map(([row]) => textOf(row).replace(/\s+/g, " ").trim())
+  expect(rows).toEqual([
+    "Step Same top-1 under shifts of up to 4 px Unchanged by 1 px 50% within 80% within 99% within",
+    "1 ResNet 85.0 ± 7.1% 92.5% 14 px 14 px 14 px",
+    "3 Patchify stem 75.0% 87.5% 20 px 20 px 20 px",
+  ])
+  const maps = [...section.matchAll(/aria-label="([^"]*)"/g)].map(([, label]) => label)
+  expect(maps[0]).toBe(
+    "Effective receptive field of ResNet, in an image of 32 by 32 pixels: 50%: 16 px, 80%: 16 px, 99%: 16 px",
+  )
+  expect(maps).toHaveLength(2)
+  expect(renderRoadmapPage(studyFixture({ resnet: [0.8] }))).toContain("No network has been looked at yet.")
 })
 
 test("the blocks show what a step changes: 3x3 among all channels becomes depthwise", () => {

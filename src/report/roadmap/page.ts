@@ -9,6 +9,7 @@ import { roadmapFigure } from "./figure.ts"
 import { goalOf, type StepRow, stepRows, trainedRows } from "./rows.ts"
 import { curves } from "./sections/curves.ts"
 import { effects } from "./sections/effects.ts"
+import { sight } from "./sections/sight.ts"
 import { steps } from "./sections/steps.ts"
 import { story } from "./sections/story.ts"
 import { tradeoffs } from "./sections/tradeoffs.ts"
@@ -23,6 +24,7 @@ const navigation: readonly (readonly [id: string, name: string])[] = [
   ["effects", "Effects"],
   ["costs", "Costs"],
   ["curves", "Curves"],
+  ["sight", "Sight"],
   ["steps", "Steps"],
   ["settings", "How it was made"],
 ]
@@ -44,7 +46,7 @@ export function renderRoadmapPage(study: RoadmapStudy): string {
 ${header(study, rows)}
 <nav>${navigation.map(([id, name]) => html`<a href="#${id}">${name}</a>`)}</nav>
 <main>
-${story(study, rows)}${figure(study)}${effects(study, rows)}${tradeoffs(rows)}${curves(rows)}${steps(study, rows)}${settings(study)}</main>
+${story(study, rows)}${figure(study)}${effects(study, rows)}${tradeoffs(rows)}${curves(rows)}${sight(rows)}${steps(study, rows)}${settings(study)}</main>
 </body>
 </html>
 `.text

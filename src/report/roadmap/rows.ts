@@ -1,6 +1,8 @@
 /** A study as the figure and the page show it: a row for each step of the paper, with what was trained of it. */
 
 import { deviationOf, effectOf, meanOf, type StepEffect } from "../../roadmap/effects.ts"
+import type { StepInspection } from "../../roadmap/inspect.ts"
+import type { ReceptiveField } from "../../roadmap/receptive-field.ts"
 import { type RoadmapNetwork, type RoadmapStep, roadmapReferences, roadmapSteps } from "../../roadmap/steps.ts"
 import type { RoadmapStudy, StudyRun } from "../../roadmap/study.ts"
 import { thin } from "../format.ts"
@@ -23,6 +25,24 @@ export interface StepResult extends Pick<StudyRun, "parameters" | "macs" | "acti
   deviation: number | undefined
   imagesPerSecond: number
   memoryBytes: number
+  /** Of the runs that were looked at; undefined where none was. */
+  inspection: InspectionResult | undefined
+}
+
+/** What the trained networks of a step are like beyond their accuracy. */
+export interface InspectionResult {
+  /** Images that were shifted, by at most `maxShift` pixels, for each network. */
+  images: number
+  maxShift: number
+  /** How often two random shifts of an image have the same top-1: mean and standard deviation over the seeds. */
+  consistency: number
+  consistencyDeviation: number | undefined
+  /** How often an image keeps its top-1 when it moves by one pixel. */
+  unchanged: number
+  /** Sides in pixels of the squares that hold a share of what moves the centre, the smallest share first. */
+  sides: { share: number; side: number }[]
+  /** The receptive field of the first seed: an average over seeds would be of no network. */
+  field: ReceptiveField
 }
 
 /** The rows of all steps, in the order of the paper. */
@@ -49,6 +69,25 @@ function resultOf(runs: readonly StudyRun[]): StepResult | undefined {
     deviation: deviationOf(runs.map(({ top1 }) => top1)),
     imagesPerSecond: mean(({ imagesPerSecond }) => imagesPerSecond),
     memoryBytes: mean(({ memoryBytes }) => memoryBytes),
+    inspection: inspectionOf(runs.flatMap(({ inspection = [] }) => inspection)),
+  }
+}
+
+function inspectionOf(found: readonly StepInspection[]): InspectionResult | undefined {
+  const [first] = found
+  if (!first) return undefined
+  const consistencies = found.map(({ consistency }) => consistency.consistency)
+  return {
+    images: first.consistency.images,
+    maxShift: first.consistency.maxShift,
+    consistency: meanOf(consistencies),
+    consistencyDeviation: deviationOf(consistencies),
+    unchanged: meanOf(found.map(({ consistency }) => consistency.unchanged[0]!.share)),
+    sides: first.receptiveField.squares.map(({ share }, i) => ({
+      share,
+      side: meanOf(found.map(({ receptiveField }) => receptiveField.squares[i]!.side)),
+    })),
+    field: first.receptiveField,
   }
 }
 

@@ -52,6 +52,13 @@ export const pageStyles = `${drawing}
 .intervals .interval.unclear { stroke: var(--soft); }
 .intervals .estimate.unclear { fill: var(--card); stroke: var(--soft); stroke-width: 1.6; }
 .intervals .reference { fill: var(--wrong); stroke: var(--card); stroke-width: 1; }
+.numbers th, .numbers td { padding: 5px 12px 5px 0; text-align: right; white-space: nowrap; }
+.numbers thead th { white-space: normal; vertical-align: bottom; min-width: 84px; }
+.numbers tr > :first-child { text-align: left; font-weight: 450; }
+.fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(132px, 1fr)); gap: 14px; margin-top: 18px; }
+.fields figure { padding: 12px; }
+.fields figcaption { margin: 8px 0 0; font-size: 12.5px; font-weight: 400; color: var(--soft); }
+.fields svg { display: block; width: 100%; height: auto; }
 .steps { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 500px), 1fr)); gap: 18px; }
 .step h3 { margin: 0 0 6px; font-size: 17px; }
 .step h3 span { color: var(--right); margin-right: 4px; }
@@ -72,6 +79,8 @@ export const pageStyles = `${drawing}
   .wide > svg { min-width: 0; }
   .intro { break-inside: avoid; }
   .steps { grid-template-columns: 1fr; gap: 10px; }
+  .fields { grid-template-columns: repeat(4, 1fr); }
+  .fields figure, .numbers tr { break-inside: avoid; }
   .blocks { justify-content: space-around; }
   .roadmap *, .scatter *, .bundle *, .intervals *, .block * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }

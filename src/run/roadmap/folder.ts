@@ -4,10 +4,13 @@ import { mkdir, readdir, rm } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { z } from "zod"
 import { regimes } from "../../models/roadmap-steps.ts"
+import type { StepInspection } from "../../roadmap/inspect.ts"
 import { type RoadmapStepId, roadmapStepIds } from "../../roadmap/steps.ts"
 import { recipeNames, type StudyRun, type StudySettings } from "../../roadmap/study.ts"
 import { InputError } from "../../tensor/errors.ts"
+import { ndarray, sizeOf } from "../../tensor/ndarray.ts"
 import { readMetrics } from "../../train/node/metrics-csv.ts"
+import { writeFileAtomic } from "../../weights/node/atomic-file.ts"
 import { type DataRecord, dataRecord } from "../data-record.ts"
 import { exists, readJson, runPaths, writeJson } from "../folder.ts"
 
@@ -114,6 +117,48 @@ export async function writeResult(folder: string, result: ResultRecord): Promise
   await writeJson(resultPath(folder), result)
 }
 
+const inspectionRecord = z.object({
+  consistency: z.object({
+    images: z.int(),
+    maxShift: z.int(),
+    consistency: z.number(),
+    unchanged: z.array(z.object({ pixels: z.int(), share: z.number() })),
+  }),
+  receptiveField: z.object({
+    map: z.object({ shape: z.tuple([z.int(), z.int()]), values: z.array(z.number().min(0)) }),
+    squares: z.array(z.object({ share: z.number(), side: z.int(), top: z.int(), left: z.int() })),
+  }),
+})
+
+const inspectionPath = (folder: string) => join(folder, "inspection.json")
+
+/** Digits of the values of a map: more than a drawing shows. */
+const MAP_DIGITS = 4
+
+/** Writes what was found out about the network of a run into its folder. */
+export async function writeInspection(folder: string, inspection: StepInspection): Promise<void> {
+  const { shape, data } = inspection.receptiveField.map
+  const values = Array.from(data, (value) => Number(value.toPrecision(MAP_DIGITS)))
+  const record = {
+    ...inspection,
+    receptiveField: { ...inspection.receptiveField, map: { shape, values } },
+  }
+  await writeFileAtomic(inspectionPath(folder), [new TextEncoder().encode(JSON.stringify(record))])
+}
+
+/** What was found out about the network of a run; undefined where nothing was. Throws an InputError for a damaged file. */
+async function readInspection(folder: string): Promise<StepInspection | undefined> {
+  const path = inspectionPath(folder)
+  if (!(await exists(path))) return undefined
+  const parsed = inspectionRecord.safeParse(await readJson(path))
+  const map = parsed.data?.receptiveField.map
+  if (!map || map.values.length !== sizeOf(map.shape)) {
+    throw new InputError(`${path} is damaged: remove it to look at the network anew`)
+  }
+  const { consistency, receptiveField } = parsed.data!
+  return { consistency, receptiveField: { ...receptiveField, map: ndarray(map.values, map.shape) } }
+}
+
 /** A run that is finished; undefined while it is not. Throws an InputError if its files are damaged. */
 export async function readResult(paths: StudyPaths, step: RoadmapStepId, seed: number): Promise<StudyRun | undefined> {
   const folder = studyRunFolder(paths, step, seed)
@@ -122,6 +167,7 @@ export async function readResult(paths: StudyPaths, step: RoadmapStepId, seed: n
   const parsed = resultRecord.safeParse(await readJson(path))
   if (!parsed.success) throw new InputError(`${path} is damaged: remove the folder ${folder} to train it anew`)
   const epochs = await readMetrics(runPaths(folder).metrics)
+  const inspection = await readInspection(folder)
   return {
     step,
     seed,
@@ -130,6 +176,7 @@ export async function readResult(paths: StudyPaths, step: RoadmapStepId, seed: n
     imagesPerSecond: median(epochs.map(({ imagesPerSecond }) => imagesPerSecond)),
     seconds: epochs.reduce((sum, { seconds }) => sum + seconds, 0),
     epochs,
+    ...(inspection && { inspection }),
   }
 }
 

@@ -39,9 +39,11 @@ import {
   type StudyPaths,
   studyPaths,
   studyRunFolder,
+  writeInspection,
   writeResult,
   writeStudy,
 } from "./folder.ts"
+import { inspectRun } from "./inspect-run.ts"
 
 /** What a study does; what is left out is chosen by the data, or is as it was when the study began. */
 export interface RoadmapOptions extends Partial<StudySettings> {
@@ -108,13 +110,15 @@ export async function runRoadmap(options: RoadmapOptions & RoadmapEvents = {}): 
     endsFirst(study.steps).map((step) => ({ step, seed })),
   ).flat()
   for (const [i, { step, seed }] of wanted.entries()) {
-    if (await readResult(study.paths, step.id, seed)) continue
+    const known = await readResult(study.paths, step.id, seed)
+    if (known?.inspection) continue
     try {
-      const finished = await runStep(study, { step, seed, index: i + 1, count: wanted.length }, options)
-      if (!finished) {
+      const run = { step, seed, index: i + 1, count: wanted.length }
+      if (options.signal?.aborted || !(known || (await runStep(study, run, options)))) {
         stopped = "signal"
         break
       }
+      await inspect(study, run, options, known !== undefined)
     } catch (error) {
       const failure = { step: step.id, seed, message: (error as Error).message }
       failures.push(failure)
@@ -221,6 +225,25 @@ async function runStep(
   await writeResult(folder, { ...costs, memoryBytes })
   onResult?.((await readResult(study.paths, step.id, seed))!)
   return true
+}
+
+/**
+ * Looks at a trained network beyond its accuracy. What cannot be found out is told and left out: the run is finished.
+ * @param announce whether to say so before: where the network was trained in an earlier call
+ */
+async function inspect(
+  { paths, how: { device, threads } }: OpenStudy,
+  { step, seed }: { step: RoadmapStep; seed: number },
+  { onMessage }: RoadmapEvents,
+  announce: boolean,
+): Promise<void> {
+  const folder = studyRunFolder(paths, step.id, seed)
+  if (announce) onMessage?.(`${step.title}, seed ${seed}: shifts its images and maps what it sees`)
+  try {
+    await writeInspection(folder, await inspectRun(folder, { device, threads }))
+  } catch (error) {
+    onMessage?.(`${step.title}, seed ${seed}: its shifts and receptive field are left out: ${(error as Error).message}`)
+  }
 }
 
 async function trainNew(
