@@ -7,11 +7,22 @@ export interface Row {
   result: string
   /** What it should be, where something was promised. */
   goal?: string
+  /** What is drawn of it. */
+  chart?: Chart
+}
+
+/** Times beside each other. */
+export interface Chart {
+  /** How many times as fast as the best peer this package is. */
+  ratio: number
+  /** Milliseconds. */
+  bars: { name: string; min: number; median: number; max: number }[]
 }
 
 export interface Benchmark {
   /** Chooses it on the command line. */
   name: string
   title: string
-  run(): Promise<Row[]>
+  /** @param filter a part of the name of the cases to run, where there are many. Default: all */
+  run(filter?: string): Promise<Row[]>
 }

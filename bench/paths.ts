@@ -13,6 +13,17 @@ export const stepWorker = fileURLToPath(new URL("step-worker.js", import.meta.ur
 
 export const graphWorker = fileURLToPath(new URL("graph-worker.js", import.meta.url))
 
+export const loadWorker = fileURLToPath(new URL("load-worker.js", import.meta.url))
+export const subjectWorker = fileURLToPath(new URL("subject-worker.js", import.meta.url))
+
+const peers = new URL("bench/peers/", root)
+
+/** PyTorch, timm and ONNX Runtime, where `npm run bench:peers` has installed them. */
+export const peerFolder = fileURLToPath(peers)
+export const peerPython = process.env.CONVNEXT_PEER_PYTHON ?? fileURLToPath(new URL(".venv/bin/python", peers))
+export const torchPeer = fileURLToPath(new URL("torch_timm.py", peers))
+export const onnxRuntimePeer = fileURLToPath(new URL("onnxruntime_timm.py", peers))
+
 /** A module of the built library that is no entry point. */
 export const internal = (module: string): string => new URL(`dist/${module}`, root).href
 

@@ -1,0 +1,134 @@
+/** This package beside what people would use instead, side by side on the same threads. */
+
+import { existsSync } from "node:fs"
+import { availableParallelism } from "node:os"
+import type { Benchmark, Row } from "./benchmark.ts"
+import { formatGigabytes, formatSpread } from "./measure.ts"
+import { onnxRuntimePeer, peerPython, subjectWorker, torchPeer } from "./paths.ts"
+import { type Comparison, compare, type Measured, type SubjectStart, type Work } from "./subject.ts"
+
+const OURS = "convnext"
+
+/** One row of the comparison. */
+interface Case {
+  /** In other words than the work's own, where those say too little. */
+  what?: string
+  work: Work
+  /** Least ratio to the best peer. */
+  goal?: number
+  /** Whether the peers' half-precision step is shown, too. */
+  bf16?: boolean
+}
+
+const cores = availableParallelism()
+
+const train = (model: string, goal: number, more: Partial<Work> = {}): Case => ({
+  work: { work: "train", model, batch: 8, size: 224, threads: cores, ...more },
+  goal,
+})
+
+const training: readonly Case[] = [
+  { ...train("convnext_tiny", 1.15), bf16: true },
+  train("convnext_tiny", 1.15, { batch: 32 }),
+  train("convnext_small", 1.35, { dropPathRate: 0.4 }),
+  train("convnext_base", 1.35, { dropPathRate: 0.5 }),
+  train("vit_small_patch16_224", 1),
+  train("swin_tiny_patch4_window7_224", 1),
+  train("convnextv2_tiny", 1),
+  train("resnet50", 0.85),
+]
+
+const fineTuning: readonly Case[] = [
+  train("convnext_tiny", 1.5, { freeze: "backbone" }),
+  train("convnext_tiny", 1.5, { freeze: "stages" }),
+]
+
+const infer = (model: string, batch: number, threads: number): Case => ({
+  work: { work: "infer", model, batch, size: 224, threads },
+  goal: 1.15,
+})
+
+const inference: readonly Case[] = [
+  "convnext_tiny",
+  "convnext_base",
+  "resnet50",
+  "vit_small_patch16_224",
+  "swin_tiny_patch4_window7_224",
+].flatMap((model) => [infer(model, 1, 1), infer(model, 1, cores), infer(model, 8, cores), infer(model, 32, cores)])
+
+export const trainingPeers = comparison("train-peers", "A training step with clipping, AdamW and EMA, 224 px", training)
+export const fineTuningPeers = comparison("tune-peers", "Fine-tuning with a frozen backbone, 224 px", fineTuning)
+export const inferencePeers = comparison("infer-peers", "Inference, 224 px", inference)
+
+function comparison(name: string, title: string, cases: readonly Case[]): Benchmark {
+  return {
+    name,
+    title: `${title}, beside PyTorch and ONNX Runtime`,
+    async run(filter) {
+      const rows: Row[] = []
+      for (const one of cases) {
+        if (filter !== undefined && !describe(one.work).includes(filter)) continue
+        // Long ones need fewer repetitions to be as certain.
+        const isShort = one.work.work === "infer" && one.work.batch === 1
+        rows.push(...rowsOf(one, await compare(subjects(one), isShort ? 8 : 6, isShort ? 10 : 1)))
+      }
+      return rows
+    },
+  }
+}
+
+function subjects({ work, bf16 = false }: Case): SubjectStart[] {
+  const own: SubjectStart = { name: OURS, program: process.execPath, args: [subjectWorker], options: work }
+  if (!existsSync(peerPython)) return [own]
+  const torch = (name: string, options: object): SubjectStart => ({
+    name,
+    program: peerPython,
+    args: [torchPeer],
+    options: { ...work, layout: "contiguous", compile: false, bf16: false, ...options },
+  })
+  const onnxRuntime = { name: "ONNX Runtime", program: peerPython, args: [onnxRuntimePeer], options: work }
+  return [
+    own,
+    torch("PyTorch", {}),
+    torch("PyTorch, channels last", { layout: "channels_last" }),
+    torch("PyTorch, compiled", { layout: "channels_last", compile: true }),
+    ...(work.work === "infer" ? [onnxRuntime] : []),
+    ...(bf16 ? [torch(BF16, { layout: "channels_last", bf16: true })] : []),
+  ]
+}
+
+/** For information: other arithmetic is another comparison. */
+const BF16 = "PyTorch, bfloat16"
+
+function describe({ work, model, batch, threads, dropPathRate, freeze }: Work): string {
+  const parts = [model, `batch ${batch}`, work === "infer" && `${threads} ${threads === 1 ? "thread" : "threads"}`]
+  if (dropPathRate) parts.push(`drop path ${dropPathRate}`)
+  if (freeze) parts.push(freeze === "backbone" ? "only the classifier" : "only the last stage")
+  return parts.filter(Boolean).join(", ")
+}
+
+function rowsOf({ work, goal }: Case, { measured, failed }: Comparison): Row[] {
+  const what = describe(work)
+  const own = measured.find(({ name }) => name === OURS)
+  const peers = measured.filter(({ name }) => name !== OURS && name !== BF16)
+  const best = peers.reduce<Measured | undefined>(
+    (top, peer) => (top && top.spread.median <= peer.spread.median ? top : peer),
+    undefined,
+  )
+  const each = measured.map(
+    ({ name, spread, peakBytes }): Row => ({
+      what: `${what}: ${name}`,
+      result: `${formatSpread(spread)}, ${formatGigabytes(peakBytes)}`,
+    }),
+  )
+  const missing = failed.map(({ name, reason }): Row => ({ what: `${what}: ${name}`, result: `failed: ${reason}` }))
+  if (!own || !best) return [...each, ...missing]
+  const ratio = best.spread.median / own.spread.median
+  const summary: Row = {
+    what: `**${what}**`,
+    result: `**${ratio.toFixed(2)}x** the speed of ${best.name}`,
+    goal: goal === undefined ? undefined : `>= ${goal}x`,
+    chart: { ratio, bars: measured.map(({ name, spread }) => ({ name, ...spread })) },
+  }
+  return [summary, ...each, ...missing]
+}

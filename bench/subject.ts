@@ -1,0 +1,133 @@
+/** Something whose speed is compared: a process that does one piece of work again and again, whenever it is asked. */
+
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
+import { once } from "node:events"
+import { createInterface } from "node:readline"
+import { type Spread, spreadOf } from "./measure.ts"
+
+/** The work that all subjects of a comparison do. */
+export interface Work {
+  /** `train`: forward, backward, clipping, AdamW and a moving average. `infer`: logits. */
+  work: "train" | "infer"
+  /** timm's name. */
+  model: string
+  batch: number
+  /** Side of the images in pixels. */
+  size: number
+  threads: number
+  /** Stochastic depth of the last block, in training. */
+  dropPathRate?: number
+  /** What is not trained: all but the classifier, or all before the last stage. */
+  freeze?: "backbone" | "stages"
+}
+
+/** How a subject is started; it gets its options as JSON in its last argument. */
+export interface SubjectStart {
+  name: string
+  program: string
+  args: readonly string[]
+  options: object
+}
+
+/** What a subject measured. */
+export interface Measured {
+  name: string
+  /** Milliseconds of a piece of work. */
+  spread: Spread
+  /** Milliseconds of the first one, with everything that is made for it. */
+  first: number
+  /** Of the process, at its highest. */
+  peakBytes: number
+  versions: Readonly<Record<string, string>>
+}
+
+/** A subject that is ready: its work was done a few times already. */
+class Subject {
+  readonly name: string
+  readonly times: number[] = []
+  peakBytes = 0
+  ready!: { first: number; versions: Record<string, string> }
+  readonly #child: ChildProcessWithoutNullStreams
+  readonly #lines: AsyncIterator<string>
+  readonly #errors: string[] = []
+
+  private constructor({ name, program, args, options }: SubjectStart) {
+    this.name = name
+    this.#child = spawn(program, [...args, JSON.stringify(options)])
+    this.#child.stderr.on("data", (chunk: Buffer) => this.#errors.push(chunk.toString()))
+    this.#child.on("error", (error) => this.#errors.push(error.message))
+    // One that ended has said why on its error stream.
+    this.#child.stdin.on("error", () => {})
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
+  }
+
+  /** Starts a subject. Throws an Error with its last words if it fails. */
+  static async start(start: SubjectStart): Promise<Subject> {
+    const subject = new Subject(start)
+    subject.ready = await subject.#next()
+    return subject
+  }
+
+  async measure(runs: number): Promise<void> {
+    this.#child.stdin.write(`${JSON.stringify({ runs })}\n`)
+    const { times, peakBytes } = await this.#next<{ times: number[]; peakBytes: number }>()
+    this.times.push(...times)
+    this.peakBytes = peakBytes
+  }
+
+  async stop(): Promise<void> {
+    const { exitCode, signalCode } = this.#child
+    if (exitCode !== null || signalCode !== null) return
+    const closed = once(this.#child, "close")
+    this.#child.stdin.end()
+    await closed
+  }
+
+  async #next<T>(): Promise<T> {
+    const { value, done } = await this.#lines.next()
+    if (!done) return JSON.parse(value)
+    const words = this.#errors.join("").trim().split("\n").slice(-3).join(" | ")
+    throw new Error(words || "it ended without a word")
+  }
+}
+
+/** What became of a comparison. */
+export interface Comparison {
+  measured: Measured[]
+  /** Subjects that could not do the work, and why. */
+  failed: { name: string; reason: string }[]
+}
+
+/**
+ * Times all subjects side by side: they are made ready first, and then take turns, so that a machine that gets slower gets
+ * slower for all of them.
+ * @param rounds turns of each
+ * @param runs pieces of work of one turn
+ */
+export async function compare(starts: readonly SubjectStart[], rounds: number, runs: number): Promise<Comparison> {
+  const subjects: Subject[] = []
+  const failed: Comparison["failed"] = []
+  try {
+    for (const start of starts) {
+      try {
+        subjects.push(await Subject.start(start))
+      } catch (error) {
+        failed.push({ name: start.name, reason: (error as Error).message })
+      }
+    }
+    for (let round = 0; round < rounds; round++) {
+      // Each goes first at times.
+      const turn = round % subjects.length
+      for (const subject of [...subjects.slice(turn), ...subjects.slice(0, turn)]) await subject.measure(runs)
+    }
+  } finally {
+    await Promise.all(subjects.map((subject) => subject.stop()))
+  }
+  const measured = subjects.map(({ name, times, peakBytes, ready }) => ({
+    name,
+    spread: spreadOf(times),
+    peakBytes,
+    ...ready,
+  }))
+  return { measured, failed }
+}
