@@ -69,7 +69,7 @@ export default defineCommand({
   options,
   positionals: ["data"],
   examples: [
-    ["convnext roadmap", "All steps, small, on the images that come along: some 15 minutes on 2 cores"],
+    ["convnext roadmap", "All steps, small, on the images that come along: about 12 minutes on 2 cores"],
     ["convnext roadmap pets/ --scale 0.5 --image-size 128 --seeds 3", "Your own images, with the spread over seeds"],
     ["convnext roadmap pets/ --steps resnet,depthwise,separate-downsampling", "Some of the steps"],
     ["convnext roadmap --out runs/pets-roadmap", "Go on with a study, or draw its figures again"],
