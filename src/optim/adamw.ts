@@ -2,6 +2,7 @@
 
 import type { NdArray } from "../tensor/ndarray.ts"
 import type { ParameterGroup } from "./groups.ts"
+import { updateAdamW } from "./kernels/adamw.ts"
 import { checkArrays, makeSlot, type Optimizer, packState, type StepOptions, unpackState } from "./optimizer.ts"
 
 export interface AdamWOptions {
@@ -19,7 +20,7 @@ export interface AdamWOptions {
  *     v = b2 v + (1 - b2) g^2
  *     p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
  *
- * Arithmetic is in float64, rounded to float32 where a value is stored.
+ * The arithmetic is float32, as PyTorch's; what is the same for all elements is computed in float64 before.
  */
 export class AdamW implements Optimizer {
   readonly #groups: readonly ParameterGroup[]
@@ -45,19 +46,18 @@ export class AdamW implements Optimizer {
     this.#step++
     const [beta1, beta2] = this.#betas
     const correction1 = 1 - beta1 ** this.#step
-    // A factor, not a divisor: a division for every element would slow the pass by a sixth.
+    // A factor, not a divisor: it is applied to every element.
     const rootScale = 1 / Math.sqrt(1 - beta2 ** this.#step)
     for (const [i, group] of this.#groups.entries()) {
       const rate = lr * group.lrScale
-      update(parameters[i]!, gradients[i]!, this.#expAvg[i]!, this.#expAvgSq[i]!, {
-        keep: 1 - rate * group.weightDecay,
-        stepSize: rate / correction1,
-        rootScale,
+      updateAdamW(parameters[i]!, gradients[i]!, [this.#expAvg[i]!, this.#expAvgSq[i]!], ema?.averages[i], {
+        clipScale,
         beta1,
         beta2,
+        decay: rate * group.weightDecay,
+        stepSize: rate / correction1,
+        rootScale,
         eps: this.#eps,
-        clipScale,
-        average: ema?.averages[i],
         emaDecay: ema?.decay ?? 0,
       })
     }
@@ -73,36 +73,5 @@ export class AdamW implements Optimizer {
 
   #slots() {
     return { exp_avg: this.#expAvg, exp_avg_sq: this.#expAvgSq }
-  }
-}
-
-interface Coefficients {
-  keep: number
-  stepSize: number
-  rootScale: number
-  beta1: number
-  beta2: number
-  eps: number
-  clipScale: number
-  average: Float32Array | undefined
-  emaDecay: number
-}
-
-/** One pass over memory. The coefficients are read into locals once: the loop touches only numbers and typed arrays. */
-function update(p: Float32Array, g: Float32Array, m: Float32Array, v: Float32Array, coefficients: Coefficients): void {
-  const { keep, stepSize, rootScale, beta1, beta2, eps, clipScale, average, emaDecay } = coefficients
-  const rest1 = 1 - beta1
-  const rest2 = 1 - beta2
-  const emaRest = 1 - emaDecay
-  const n = p.length
-  for (let i = 0; i < n; i++) {
-    const gradient = g[i]! * clipScale
-    const first = beta1 * m[i]! + rest1 * gradient
-    const second = beta2 * v[i]! + rest2 * gradient * gradient
-    const updated = keep * p[i]! - (stepSize * first) / (Math.sqrt(second) * rootScale + eps)
-    m[i] = first
-    v[i] = second
-    p[i] = updated
-    if (average !== undefined) average[i] = emaDecay * average[i]! + emaRest * updated
   }
 }
