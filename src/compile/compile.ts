@@ -11,6 +11,7 @@ import { mergeCommonSubexpressions } from "./passes/common-subexpressions.ts"
 import { decompose } from "./passes/decompose.ts"
 import { foldConstants } from "./passes/fold-constants.ts"
 import { foldGeluScales, foldOutputScales } from "./passes/fold-scales.ts"
+import { foldProductScales } from "./passes/product-scales.ts"
 import { simplify } from "./passes/simplify.ts"
 
 /** What passes know of the device and the graph. */
@@ -42,6 +43,7 @@ export const passes = {
   decompose,
   constants: foldConstants,
   simplify,
+  productScales: foldProductScales,
   commonSubexpressions: mergeCommonSubexpressions,
 } satisfies Record<string, Pass>
 

@@ -4,12 +4,13 @@
  * come out of the small products by themselves.
  */
 
-import { type Graph, rewrite, topologicalOrder } from "../../tensor/graph.ts"
+import { type Graph, rewrite } from "../../tensor/graph.ts"
 import { geluOp, scaledGeluOp } from "../../tensor/ops/activation.ts"
 import { arithmetic } from "../../tensor/ops/elementwise.ts"
 import { mul, reshape } from "../../tensor/ops/index.ts"
 import { linear, linearOp } from "../../tensor/ops/matmul.ts"
 import { applies, constant, scalarValue, type Tensor, withScope } from "../../tensor/tensor.ts"
+import { countUses } from "./uses.ts"
 
 /** linear(x, W, b) c -> linear(x, W c, b c), for a c with one factor for each output (layer scale) or for all. */
 export function foldOutputScales(graph: Graph): Graph {
@@ -50,12 +51,4 @@ export function foldGeluScales(graph: Graph): Graph {
     const activated = withScope(hidden.node.scope, () => scaledGeluOp([u], {}))
     return linear(activated, mul(weight, Math.SQRT1_2), bias)
   })
-}
-
-function countUses(graph: Graph): Map<Tensor, number> {
-  const uses = new Map<Tensor, number>()
-  const use = (x: Tensor) => uses.set(x, (uses.get(x) ?? 0) + 1)
-  for (const node of topologicalOrder(Object.values(graph))) node.inputs.forEach(use)
-  Object.values(graph).forEach(use)
-  return uses
 }

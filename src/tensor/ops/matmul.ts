@@ -2,7 +2,7 @@
 
 import { type Dim, printShape, productOf, type Shape } from "../dim.ts"
 import type { NdArray } from "../ndarray.ts"
-import { broadcastShapes, defineOp, expectShape, type Op, type Tensor } from "../tensor.ts"
+import { broadcastShapes, defineOp, expectShape, type OnnxAttributes, type Op, type Tensor } from "../tensor.ts"
 import { sumToShape } from "./elementwise.ts"
 import { perChannel, sum } from "./reduce.ts"
 import { broadcastStrides, forEachIndex } from "./reference.ts"
@@ -15,16 +15,24 @@ export interface MatmulOptions {
   transposeB?: boolean
 }
 
-type Transposes = Required<MatmulOptions>
+/** A factor on a product, which costs nothing there. */
+interface Scaled {
+  /** Default 1. */
+  alpha?: number
+}
+
+export interface MatmulAttributes extends Required<MatmulOptions>, Scaled {}
 
 function parts(x: Tensor, transposed: boolean): { batch: Shape; rows: Dim; columns: Dim } {
   const [rows, columns] = transposed ? [x.dim(-1), x.dim(-2)] : [x.dim(-2), x.dim(-1)]
   return { batch: x.shape.slice(0, -2), rows, columns }
 }
 
-const matmulOp: Op<Transposes> = defineOp<Transposes>({
+/** With `alpha`, which no function sets but passes do, operands must be matrices. */
+export const matmulOp: Op<MatmulAttributes> = defineOp<MatmulAttributes>({
   name: "matmul",
-  shape: ([a, b], { transposeA, transposeB }) => {
+  shape: ([a, b], { transposeA, transposeB, alpha }) => {
+    if (alpha !== undefined && (a!.rank !== 2 || b!.rank !== 2)) throw new RangeError("only matrices take a factor")
     if (a!.rank < 2 || b!.rank < 2) {
       throw new RangeError(`operands must have rank 2 or more, got ${printShape(a!.shape)} and ${printShape(b!.shape)}`)
     }
@@ -39,18 +47,21 @@ const matmulOp: Op<Transposes> = defineOp<Transposes>({
     }
     return { shape: [...broadcastShapes(x.batch, y.batch), x.rows, y.columns], dtype: a!.dtype }
   },
-  gradient: ([a, b], _, [dy], { transposeA, transposeB }) => {
+  gradient: ([a, b], _, [dy], { transposeA, transposeB, alpha }) => {
+    const product = (x: Tensor, y: Tensor, { transposeA = false, transposeB = false }: MatmulOptions) =>
+      matmulOp([x, y], { transposeA, transposeB, alpha })
     const da = transposeA
-      ? matmul(b!, dy!, { transposeA: transposeB, transposeB: true })
-      : matmul(dy!, b!, { transposeB: !transposeB })
+      ? product(b!, dy!, { transposeA: transposeB, transposeB: true })
+      : product(dy!, b!, { transposeB: !transposeB })
     const db = transposeB
-      ? matmul(dy!, a!, { transposeA: true, transposeB: transposeA })
-      : matmul(a!, dy!, { transposeA: !transposeA })
+      ? product(dy!, a!, { transposeA: true, transposeB: transposeA })
+      : product(a!, dy!, { transposeA: !transposeA })
     return [sumToShape(da, a!.shape), sumToShape(db, b!.shape)]
   },
-  onnx: (builder, [a, b], { transposeA, transposeB }, node) => {
+  onnx: (builder, [a, b], { transposeA, transposeB, alpha }, node) => {
     if (node.inputs.every((x) => x.rank === 2)) {
-      return builder.node("Gemm", [a!, b!], { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 })
+      const transposes = { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 }
+      return builder.node("Gemm", [a!, b!], { ...transposes, ...factor(alpha) })
     }
     const swapLast = (name: string, rank: number) =>
       builder.node("Transpose", [name], {
@@ -61,7 +72,7 @@ const matmulOp: Op<Transposes> = defineOp<Transposes>({
       transposeB ? swapLast(b!, node.inputs[1]!.rank) : b!,
     ])
   },
-  reference: ([a, b], { transposeA, transposeB }, [y]) => {
+  reference: ([a, b], { transposeA, transposeB, alpha = 1 }, [y]) => {
     const rank = y!.shape.length
     const rows = y!.shape[rank - 2]!
     const columns = y!.shape[rank - 1]!
@@ -79,13 +90,16 @@ const matmulOp: Op<Transposes> = defineOp<Transposes>({
             total +=
               Number(a!.data[startA! + r * aRow + k * aInner]) * Number(b!.data[startB! + k * bInner + c * bColumn])
           }
-          y!.data[(i * rows + r) * columns + c] = total
+          y!.data[(i * rows + r) * columns + c] = alpha * total
         }
       }
     })
   },
   macs: ([a], [y], { transposeA }) => macsOf(y!, parts(a!, transposeA).columns),
 })
+
+/** The attribute of Gemm. */
+const factor = (alpha: number | undefined): OnnxAttributes => (alpha === undefined ? {} : { alpha: { float: alpha } })
 
 /** Multiply-accumulates of a product with `inner` terms for each element of y, for a batch of one. */
 function macsOf(y: Tensor, inner: Dim): number {
@@ -104,7 +118,8 @@ export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = 
   return matmulOp([a, b], { transposeA, transposeB })
 }
 
-export const linearOp: Op<Record<never, never>> = defineOp<Record<never, never>>({
+/** `alpha`, which no function sets but passes do, is on the product, not on the bias. */
+export const linearOp: Op<Scaled> = defineOp<Scaled>({
   name: "linear",
   shape: ([x, weight, bias]) => {
     const [outputs, inputs] = weight!.shape
@@ -115,29 +130,31 @@ export const linearOp: Op<Record<never, never>> = defineOp<Record<never, never>>
     if (bias) expectShape("bias", bias, [outputs!])
     return { shape: [...x!.shape.slice(0, -1), outputs!], dtype: x!.dtype }
   },
-  gradient: ([x, weight, bias], _, [dy]) => {
+  gradient: ([x, weight, bias], _, [dy], { alpha }) => {
     const rows = (t: Tensor) => reshape(t, [productOf(t.shape.slice(0, -1)), t.dim(-1)])
-    const dx = reshape(matmul(rows(dy!), weight!), x!.shape)
-    const dw = matmul(rows(dy!), rows(x!), { transposeA: true })
+    const plain = { transposeA: false, transposeB: false, alpha }
+    const dx = reshape(matmulOp([rows(dy!), weight!], plain), x!.shape)
+    const dw = matmulOp([rows(dy!), rows(x!)], { ...plain, transposeA: true })
     return bias ? [dx, dw, perChannel(sum, dy!)] : [dx, dw]
   },
-  onnx: (builder, inputs, _, node) => {
+  onnx: (builder, inputs, { alpha }, node) => {
     const [x, weight] = node.inputs as [Tensor, Tensor]
-    if (x.rank === 2) return builder.node("Gemm", inputs, { transB: 1 })
+    const attributes = { transB: 1, ...factor(alpha) }
+    if (x.rank === 2) return builder.node("Gemm", inputs, attributes)
     const flat = builder.node("Reshape", [inputs[0]!, builder.ints([-1, x.dim(-1) as number])])
-    const product = builder.node("Gemm", [flat, ...inputs.slice(1)], { transB: 1 })
+    const product = builder.node("Gemm", [flat, ...inputs.slice(1)], attributes)
     const shape = [...x.shape.slice(0, -1), weight.dim(0)].map((dim) => (typeof dim === "number" ? dim : -1))
     return builder.node("Reshape", [product, builder.ints(shape)])
   },
-  reference: ([x, weight, bias], _, [y]) => {
+  reference: ([x, weight, bias], { alpha = 1 }, [y]) => {
     const [outputs, inputs] = weight!.shape as [number, number]
     for (let row = 0; row * outputs < y!.data.length; row++) {
       for (let o = 0; o < outputs; o++) {
-        let total = bias ? Number(bias.data[o]) : 0
+        let total = 0
         for (let i = 0; i < inputs; i++) {
           total += Number(x!.data[row * inputs + i]) * Number(weight!.data[o * inputs + i])
         }
-        y!.data[row * outputs + o] = total
+        y!.data[row * outputs + o] = alpha * total + (bias ? Number(bias.data[o]) : 0)
       }
     }
   },
