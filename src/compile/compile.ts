@@ -2,6 +2,7 @@
 
 import type { Graph } from "../tensor/graph.ts"
 import { lowerDepthwise } from "./lower/blocked.ts"
+import { lowerBlockedChains } from "./lower/blocked-chains.ts"
 import { lowerFilterGradients } from "./lower/filter-gradient.ts"
 import { lowerPatches } from "./lower/patches.ts"
 import { lowerPointwise } from "./lower/pointwise.ts"
@@ -20,6 +21,8 @@ export interface Target {
   device?: string
   /** Channels in a block of the device's blocked convolutions; 0 where it has none. Default 0. */
   block?: number
+  /** Inputs whose values never change, so that what is computed of them alone is computed once. Default: none. */
+  constants?: ReadonlySet<string>
   /** Largest values of symbolic dimensions, where they are known. */
   maxima?: Readonly<Record<string, number>>
 }
@@ -37,6 +40,9 @@ export const trainingPasses = {
 
 /** Passes over the whole graph, in order. */
 export const passes = {
+  constantScales: (graph, { constants }) => (constants?.size ? foldOutputScales(graph) : graph),
+  blockedChains: (graph, { block = 0, constants }) =>
+    block > 0 && constants?.size ? lowerBlockedChains(graph, block, constants) : graph,
   depthwise: (graph, { block = 0, maxima }) => (block > 0 ? lowerDepthwise(graph, block, maxima) : graph),
   filterGradients: lowerFilterGradients,
   webgpu: (graph, { device }) => (device === "webgpu" ? lowerForWebGpu(graph) : graph),
@@ -65,8 +71,11 @@ export function prepareForTraining(graph: Graph, { optimize }: PassOptions = {})
 }
 
 /** Lowers a graph and encodes it. */
-export function compile(graph: Graph, { device, block, maxima, optimize, ...options }: CompileOptions): EncodedModel {
-  return encodeOnnx(lower(graph, { device, block, maxima, optimize }), options)
+export function compile(
+  graph: Graph,
+  { device, block, maxima, constants, optimize, ...options }: CompileOptions,
+): EncodedModel {
+  return encodeOnnx(lower(graph, { device, block, maxima, constants, optimize }), options)
 }
 
 /** The graph as it is encoded. */

@@ -43,6 +43,8 @@ export class Program {
       device: backend.device,
       block: backend.block,
       maxima,
+      // Unless the runtime rewrites the graph, it computes at each run what depends on constants alone.
+      constants: rewrite === false ? undefined : new Set(Object.keys(constants)),
       anonymousDims,
       optimize,
     })

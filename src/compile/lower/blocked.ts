@@ -1,6 +1,5 @@
 /**
- * Depthwise convolutions in the blocked layout of ONNX Runtime's CPU provider (NCHWc: channels in blocks of 8 or 16
- * that lie together). The provider uses it by itself only where filters are constant; in a training graph they are
+ * Depthwise convolutions in the blocked layout of ONNX Runtime's CPU provider. The provider uses it by itself only where filters are constant; in a training graph they are
  * not, so the blocked operators are named here.
  *
  * The gradient for the input is the same convolution with the filter turned by 180 degrees. The gradient for the filter
@@ -20,57 +19,7 @@ import {
 import { flip, padRows, reshape, sum, transpose } from "../../tensor/ops/index.ts"
 import { applies, defineOp, type Op, type Tensor } from "../../tensor/tensor.ts"
 import { NCHWC_DOMAIN } from "../onnx/encode.ts"
-
-interface Block {
-  block: number
-}
-
-/** Calls `visit` with the position of every element in [N, H, W, C] order and in blocked order. */
-function forEachBlocked(
-  [n, height, width, channels]: readonly [number, number, number, number],
-  block: number,
-  visit: (plain: number, blocked: number) => void,
-): void {
-  const pixels = height * width
-  for (let b = 0; b < n; b++) {
-    for (let pixel = 0; pixel < pixels; pixel++) {
-      for (let c = 0; c < channels; c++) {
-        const group = b * (channels / block) + Math.floor(c / block)
-        visit((b * pixels + pixel) * channels + c, (group * pixels + pixel) * block + (c % block))
-      }
-    }
-  }
-}
-
-/** [N, H, W, C] to blocked. The result's shape is [N, C, H, W], as the runtime sees it. */
-const toBlocked: Op<Block> = defineOp<Block>({
-  name: "toBlocked",
-  shape: ([x]) => ({ shape: [x!.dim(0), x!.dim(3), x!.dim(1), x!.dim(2)], dtype: x!.dtype }),
-  onnx: (builder, inputs) => builder.node("ReorderInput", inputs, { channels_last: 1 }, NCHWC_DOMAIN),
-  reference: ([x], { block }, [y]) => {
-    forEachBlocked(x!.shape as [number, number, number, number], block, (plain, blocked) => {
-      y!.data[blocked] = x!.data[plain]!
-    })
-  },
-})
-
-/** Blocked to [N, H, W, C]. */
-const fromBlocked: Op<Block> = defineOp<Block>({
-  name: "fromBlocked",
-  shape: ([x]) => ({ shape: [x!.dim(0), x!.dim(2), x!.dim(3), x!.dim(1)], dtype: x!.dtype }),
-  onnx: (builder, inputs, _, node) =>
-    builder.node(
-      "ReorderOutput",
-      inputs,
-      { channels: node.inputs[0]!.dim(1) as number, channels_last: 1 },
-      NCHWC_DOMAIN,
-    ),
-  reference: ([x], { block }, [y]) => {
-    forEachBlocked(y!.shape as [number, number, number, number], block, (plain, blocked) => {
-      y!.data[plain] = x!.data[blocked]!
-    })
-  },
-})
+import { type Block, fromBlocked, toBlocked } from "./blocked-layout.ts"
 
 interface BlockedConv extends Block {
   pads: readonly [number, number, number, number]
@@ -153,8 +102,8 @@ function forward(inputs: readonly Tensor[], attributes: Conv2dAttributes, block:
   const { groups, pads, strides, dilations } = attributes
   if (!isDepthwise(x.dim(3), groups, block) || weight.dim(0) !== groups) return undefined
   const filter = blockFilter(weight, block)
-  const y = blockedDepthwise([toBlocked([x], { block }), filter, ...bias], { block, pads, strides, dilations })
-  return fromBlocked([y], { block })
+  const y = blockedDepthwise([toBlocked(x, block), filter, ...bias], { block, pads, strides, dilations })
+  return fromBlocked(y, block)
 }
 
 function inputGradient(inputs: readonly Tensor[], attributes: Conv2dAttributes, block: number): Tensor | undefined {
@@ -164,9 +113,9 @@ function inputGradient(inputs: readonly Tensor[], attributes: Conv2dAttributes, 
   if (perGroup !== 1 || !isDepthwise(channels, groups, block) || !isUnitStep(attributes)) return undefined
   const turned = [kh - 1 - pads[0], kw - 1 - pads[1], kh - 1 - pads[2], kw - 1 - pads[3]] as const
   if (turned.some((pad) => pad < 0)) return undefined
-  const blocked = toBlocked([dy], { block })
+  const blocked = toBlocked(dy, block)
   const dx = blockedDepthwise([blocked, blockFilter(weight, block, true)], { block, pads: turned, strides, dilations })
-  return fromBlocked([dx], { block })
+  return fromBlocked(dx, block)
 }
 
 function filterGradient(
@@ -183,8 +132,8 @@ function filterGradient(
   const [, outHeight, outWidth, outputs] = dy.shape as [Dim, number, number, number]
   if (batch === undefined || !isUnitStep(attributes)) return undefined
   if (!isDepthwise(channels, groups, block) || outputs !== groups) return undefined
-  const samples = reshape(padRows(toBlocked([x], { block }), batch), [1, batch * channels, height, width])
-  const filter = reshape(padRows(toBlocked([dy], { block }), batch), [batch * channels, 1, outHeight, outWidth])
+  const samples = reshape(padRows(toBlocked(x, block), batch), [1, batch * channels, height, width])
+  const filter = reshape(padRows(toBlocked(dy, block), batch), [batch * channels, 1, outHeight, outWidth])
   const taps = blockedDepthwise([samples, filter], { block, pads, strides: [1, 1], dilations: [1, 1] })
   const perSample = reshape(taps, [batch, channels / block, kernel[0] * kernel[1], block])
   return reshape(transpose(sum(perSample, [0]), [0, 2, 1]), [channels, 1, ...kernel])

@@ -75,7 +75,7 @@ export function geluTanh(x: Tensor): Tensor {
   return mul(mul(x, 0.5), add(tanh(argument), 1))
 }
 
-const reluOp = defineUnary("relu", {
+export const reluOp = defineUnary("relu", {
   onnx: "Relu",
   compute: (x) => Math.max(x, 0),
   // Of the result, which the next layer keeps anyway.

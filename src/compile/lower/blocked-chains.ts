@@ -1,0 +1,147 @@
+/**
+ * Chains of linear layers in the blocked layout of ONNX Runtime's CPU provider, for inference: expand, activate, project
+ * and add to the residual stream. As 1 x 1 convolutions on blocks they are faster than matrix products, take the sum with
+ * the stream for nothing, and leave the stream as the next depthwise convolution wants it.
+ *
+ * Their weights have to be brought into block order, which the runtime does once where they are constant.
+ */
+
+import { sameShape } from "../../tensor/dim.ts"
+import { type Graph, inputName, rewrite, topologicalOrder } from "../../tensor/graph.ts"
+import { geluOp, reluOp } from "../../tensor/ops/activation.ts"
+import { arithmetic } from "../../tensor/ops/elementwise.ts"
+import { reshape, transpose } from "../../tensor/ops/index.ts"
+import { linearOp } from "../../tensor/ops/matmul.ts"
+import { applies, defineOp, type Node, type Op, type Tensor } from "../../tensor/tensor.ts"
+import { NCHWC_DOMAIN } from "../onnx/encode.ts"
+import { countUses } from "../passes/uses.ts"
+import { type Block, blockedForm, fromBlocked, toBlocked } from "./blocked-layout.ts"
+
+/** A 1 x 1 convolution of a blocked x with a weight [O, I, 1, 1] in block order, a bias [O], and a blocked sum. */
+const blockedPointwise: Op<Block> = defineOp<Block>({
+  name: "blockedPointwise",
+  shape: ([x, weight]) => ({ shape: [x!.dim(0), weight!.dim(0), x!.dim(2), x!.dim(3)], dtype: x!.dtype }),
+  onnx: (builder, inputs) => {
+    const attributes = { kernel_shape: [1, 1], pads: [0, 0, 0, 0], strides: [1, 1], dilations: [1, 1], group: 1 }
+    return builder.node("Conv", inputs, attributes, NCHWC_DOMAIN)
+  },
+  reference: ([x, weight, bias, added], { block }, [y]) => {
+    const [n, inputs, height, width] = x!.shape as [number, number, number, number]
+    const outputs = y!.shape[1]!
+    const [pixels, inBlocks, outBlocks] = [height * width, inputs / block, outputs / block]
+    for (let b = 0; b < n; b++) {
+      for (let o = 0; o < outputs; o++) {
+        const [group, lane] = [Math.floor(o / block), o % block]
+        for (let pixel = 0; pixel < pixels; pixel++) {
+          const at = ((b * outBlocks + group) * pixels + pixel) * block + lane
+          let total = (bias ? Number(bias.data[o]) : 0) + (added ? Number(added.data[at]) : 0)
+          for (let i = 0; i < inputs; i++) {
+            const source = ((b * inBlocks + Math.floor(i / block)) * pixels + pixel) * block + (i % block)
+            const tap = ((group * inBlocks + Math.floor(i / block)) * block + (i % block)) * block + lane
+            total += Number(x!.data[source]) * Number(weight!.data[tap])
+          }
+          y!.data[at] = total
+        }
+      }
+    }
+  },
+})
+
+/** A weight [O, I] in block order, as [O, I, 1, 1]. */
+function blockWeight(weight: Tensor, block: number): Tensor {
+  const [outputs, inputs] = weight.shape as [number, number]
+  const blocks = reshape(weight, [outputs / block, block, inputs / block, block])
+  return reshape(transpose(blocks, [0, 2, 3, 1]), [outputs, inputs, 1, 1])
+}
+
+/** Done to each element, in whatever order they lie. */
+const isActivation = (node: Node) => applies(node, geluOp) || applies(node, reluOp)
+
+/**
+ * Brings chains of linear layers with constant weights into the blocked layout, with the activations and residual sums
+ * between and after them. A layer by itself stays: to reorder what it reads and gives would cost what it gains.
+ * @param block channels in a block
+ * @param constants names of the inputs that are constant
+ */
+export function lowerBlockedChains(graph: Graph, block: number, constants: ReadonlySet<string>): Graph {
+  const uses = countUses(graph)
+  const first = firstOfChains(graph, block, constants)
+  return rewrite(graph, (node, inputs) => {
+    if (applies(node, linearOp)) {
+      const continues = blockedForm(inputs[0]!) !== undefined && isEligible(node, block, constants)
+      return continues || first.has(node) ? pointwise(inputs, block) : undefined
+    }
+    if (isActivation(node)) return onBlocks(node, inputs[0]!, block)
+    if (applies(node, arithmetic.add)) return sum(node, inputs as [Tensor, Tensor], block, uses)
+    return undefined
+  })
+}
+
+/** Whether the weight is constant and fills blocks, and x is a map or a sequence. */
+function isEligible(node: Node, block: number, constants: ReadonlySet<string>): boolean {
+  const [x, weight] = node.inputs as [Tensor, Tensor]
+  const isConstant = topologicalOrder([weight]).every(({ outputs }) => {
+    const name = inputName(outputs[0]!)
+    return name === undefined || constants.has(name)
+  })
+  const positions = x.shape.slice(1, -1)
+  return (
+    isConstant &&
+    (x.rank === 3 || x.rank === 4) &&
+    positions.every((dim) => typeof dim === "number") &&
+    weight.shape.every((dim) => (dim as number) % block === 0) &&
+    (node.attributes as { alpha?: number }).alpha === undefined
+  )
+}
+
+/** Layers whose output goes through activations to other such layers, and nowhere else. */
+function firstOfChains(graph: Graph, block: number, constants: ReadonlySet<string>): ReadonlySet<Node> {
+  const order = topologicalOrder(Object.values(graph))
+  const readers = new Map<Tensor, Node[]>()
+  for (const node of order) for (const x of node.inputs) readers.set(x, [...(readers.get(x) ?? []), node])
+  const outputs = new Set(Object.values(graph))
+  const eligible = new Set(order.filter((node) => applies(node, linearOp) && isEligible(node, block, constants)))
+  const leadsOn = (x: Tensor): boolean => {
+    const next = readers.get(x) ?? []
+    return (
+      !outputs.has(x) &&
+      next.length > 0 &&
+      next.every((node) =>
+        isActivation(node) ? leadsOn(node.outputs[0]!) : eligible.has(node) && node.inputs[0] === x,
+      )
+    )
+  }
+  return new Set([...eligible].filter((node) => leadsOn(node.outputs[0]!)))
+}
+
+function pointwise([x, weight, ...bias]: readonly Tensor[], block: number): Tensor {
+  const y = blockedPointwise([toBlocked(x!, block), blockWeight(weight!, block), ...bias], { block })
+  return fromBlocked(y, block, x!.rank)
+}
+
+function onBlocks(node: Node, x: Tensor, block: number): Tensor | undefined {
+  const blocked = blockedForm(x)
+  return blocked && fromBlocked(node.op.apply([blocked], node.attributes)[0]!, block, x.rank)
+}
+
+/** The sum with what a layer of a chain gives, in the layer itself where nothing else reads that. */
+function sum(
+  node: Node,
+  inputs: readonly [Tensor, Tensor],
+  block: number,
+  uses: ReadonlyMap<Tensor, number>,
+): Tensor | undefined {
+  const [a, b] = inputs
+  if (!sameShape(a.shape, b.shape)) return undefined
+  for (const [i, [x, other]] of [
+    [a, b],
+    [b, a],
+  ].entries() as Iterable<[number, [Tensor, Tensor]]>) {
+    const layer = blockedForm(x)?.node
+    if (!layer || !applies(layer, blockedPointwise) || layer.inputs.length !== 3) continue
+    if (uses.get(node.inputs[i]!) !== 1) continue
+    return fromBlocked(blockedPointwise([...layer.inputs, toBlocked(other, block)], { block }), block, x.rank)
+  }
+  const [left, right] = inputs.map(blockedForm)
+  return left && right && fromBlocked(arithmetic.add([left, right], {}), block, a.rank)
+}
