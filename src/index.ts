@@ -1,11 +1,12 @@
 /** Train, evaluate, use and export modern image models, in Node. */
 
 import { FeatureExtractor, type FeatureOptions } from "./models/features.ts"
-import { createModel as createBaseModel, type Model } from "./models/model.ts"
+import { checkOptionNames, createModel as createBaseModel, createModelOptionNames, type Model } from "./models/model.ts"
 import type { StateDict } from "./models/network.ts"
 import { parseModelName } from "./models/registry.ts"
 import { registerBackends } from "./runtime/backend.ts"
 import { createNodeBackend } from "./runtime/node/ort.ts"
+import { UsageError } from "./tensor/errors.ts"
 import { type CreateFromOptions, createModelFrom } from "./weights/create.ts"
 import { type ResolveOptions, resolveWeights } from "./weights/node/resolve.ts"
 
@@ -20,6 +21,15 @@ export type CreateModelOptions = CreateFromOptions &
      */
     weights?: string | StateDict
   }
+
+const optionNames = {
+  ...createModelOptionNames,
+  onMessage: true,
+  trained: true,
+  onProgress: true,
+  featuresOnly: true,
+  outIndices: true,
+} satisfies Record<Exclude<keyof (CreateModelOptions & FeatureOptions), "blank">, true>
 
 /**
  * Makes a model.
@@ -39,8 +49,11 @@ export async function createModel(name: string, options: CreateModelOptions & Fe
 export async function createModel(name: string, options?: CreateModelOptions): Promise<Model>
 export async function createModel(
   name: string,
-  { featuresOnly, outIndices, ...options }: CreateModelOptions & Partial<FeatureOptions> = {},
+  given: CreateModelOptions & Partial<FeatureOptions> = {},
 ): Promise<Model | FeatureExtractor> {
+  checkOptionNames(given, optionNames)
+  const { featuresOnly, outIndices, ...options } = given
+  if (outIndices && !featuresOnly) throw new UsageError("outIndices has no meaning without featuresOnly: true")
   const model = await createWithWeights(name, options)
   return featuresOnly ? new FeatureExtractor(model, outIndices) : model
 }
@@ -56,12 +69,15 @@ async function createWithWeights(name: string, options: CreateModelOptions): Pro
     const found = await resolveWeights(weights, model, { onProgress, config: rest.config })
     return createModelFrom(model, rest, { ...found, owned: true })
   }
+  if (typeof weights !== "object" || weights === null) {
+    throw new UsageError(`weights must be a name, a path or values by name, got ${weights}`)
+  }
   return createModelFrom(model, rest, { tensors: weights, source: "the weights", owned: false })
 }
 
 export { decodeImage } from "./data/node/decode.ts"
 export { type BlockRow, type BlockSource, describeBlock } from "./roadmap/describe.ts"
-export { type InspectOptions, inspectStep, type StepInspection } from "./roadmap/inspect.ts"
+export { type InspectOptions, inspectModel, type StepInspection } from "./roadmap/inspect.ts"
 export { type RoadmapModelOptions, roadmapModel } from "./roadmap/model.ts"
 export {
   type MeasureResolutionOptions,

@@ -4,10 +4,11 @@
  */
 
 import { FeatureExtractor, type FeatureOptions } from "./models/features.ts"
-import { createModel as createBaseModel, type Model } from "./models/model.ts"
+import { checkOptionNames, createModel as createBaseModel, createModelOptionNames, type Model } from "./models/model.ts"
 import type { StateDict } from "./models/network.ts"
 import { registerBackends } from "./runtime/backend.ts"
 import { createWebBackend } from "./runtime/web/ort.ts"
+import { UsageError } from "./tensor/errors.ts"
 import type { NdArray } from "./tensor/ndarray.ts"
 import { wrapBytes } from "./weights/byte-source.ts"
 import { readAll } from "./weights/checkpoint.ts"
@@ -23,6 +24,14 @@ export type CreateModelOptions = Omit<CreateFromOptions, "device"> & {
   /** "wasm", "webgpu" or "auto". Default "auto". */
   device?: string
 }
+
+const optionNames = {
+  ...createModelOptionNames,
+  onMessage: true,
+  trained: true,
+  featuresOnly: true,
+  outIndices: true,
+} satisfies Record<keyof (CreateModelOptions & FeatureOptions), true>
 
 /**
  * Makes a model.
@@ -40,8 +49,11 @@ export async function createModel(name: string, options: CreateModelOptions & Fe
 export async function createModel(name: string, options?: CreateModelOptions): Promise<Model>
 export async function createModel(
   name: string,
-  { featuresOnly, outIndices, weights, onMessage, ...options }: CreateModelOptions & Partial<FeatureOptions> = {},
+  given: CreateModelOptions & Partial<FeatureOptions> = {},
 ): Promise<Model | FeatureExtractor> {
+  checkOptionNames(given, optionNames)
+  const { featuresOnly, outIndices, weights, onMessage, ...options } = given
+  if (outIndices && !featuresOnly) throw new UsageError("outIndices has no meaning without featuresOnly: true")
   const owned = weights instanceof Uint8Array
   const tensors = owned ? await loadTensors(weights) : weights
   const model = await (tensors === undefined

@@ -33,6 +33,8 @@ export interface ModelSource {
   threads?: number
   weights?: string
   checkpoint?: "best" | "last"
+  /** Refuse weights that lack the classifier: what the model says would mean nothing. Default false. */
+  trained?: boolean
 }
 
 /** The folder of the run that `model` belongs to, if it belongs to one. */
@@ -49,7 +51,7 @@ export async function runOf(model: string): Promise<string | undefined> {
  * @throws InputError for a folder that is not there.
  */
 export async function openModel(library: Library, source: ModelSource): Promise<Model> {
-  const { model, weights, checkpoint, device, threads } = source
+  const { model, weights, checkpoint, device, threads, trained } = source
   const isFile = model.endsWith(".safetensors")
   if (isFile || (await isFolder(model))) {
     if (weights !== undefined) {
@@ -73,7 +75,12 @@ export async function openModel(library: Library, source: ModelSource): Promise<
   if (weights === undefined && library.publishedWeights(name).length === 0) {
     throw new UsageError(`${model} has no published weights: give the folder of a run instead, or add --weights FILE`)
   }
-  return library.createModel(name, { device, threads, weights: weights ?? (tag === undefined ? "pretrained" : model) })
+  return library.createModel(name, {
+    device,
+    threads,
+    trained,
+    weights: weights ?? (tag === undefined ? "pretrained" : model),
+  })
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -40,7 +40,6 @@ export const trainingPasses = {
 
 /** Passes over the whole graph, in order. */
 export const passes = {
-  constantScales: (graph, { constants }) => (constants?.size ? foldOutputScales(graph) : graph),
   blockedChains: (graph, { block = 0, constants }) =>
     block > 0 && constants?.size ? lowerBlockedChains(graph, block, constants) : graph,
   depthwise: (graph, { block = 0, maxima }) => (block > 0 ? lowerDepthwise(graph, block, maxima) : graph),

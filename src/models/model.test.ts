@@ -281,6 +281,10 @@ describe("createModel", () => {
     [{ pretrained: true } as object, 'createModel has no option pretrained, did you mean weights: "pretrained"?'],
     [{ numclasses: 3 } as object, "createModel has no option numclasses, did you mean numClasses?"],
     [{ colour: 3 } as object, "createModel has no option colour; it knows weights, numClasses"],
+    [{ featureOnly: true } as object, "createModel has no option featureOnly, did you mean featuresOnly?"],
+    [{ outIndices: [1] } as object, "outIndices has no meaning without featuresOnly: true"],
+    [{ weights: 42 } as object, "weights must be a name, a path or values by name, got 42"],
+    [{ weights: null } as object, "weights must be a name, a path or values by name, got null"],
     [{ numClasses: -2 }, "numClasses must be a whole number of at least 0, got -2"],
   ])("refuses %o", async (options, message) => {
     const made = createModel("convnext", { config, ...options })

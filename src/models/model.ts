@@ -9,11 +9,12 @@ import { printShape } from "../tensor/dim.ts"
 import { checkCount, InputError, suggestion, UsageError } from "../tensor/errors.ts"
 import type { Graph } from "../tensor/graph.ts"
 import type { NdArray } from "../tensor/ndarray.ts"
+import { copyOf, regionOf } from "../tensor/stored.ts"
 import { input } from "../tensor/tensor.ts"
 import type { FeatureInfo, Preprocessing } from "./family.ts"
 import { Network, type StateDict } from "./network.ts"
 import { describeModel } from "./registry.ts"
-import { compareStates, copyElements, type LoadResult, requireFilled } from "./state.ts"
+import { compareStates, copyElements, type LoadResult, requireFilled, widened } from "./state.ts"
 
 export interface CreateModelOptions {
   /** Values by timm's names. Default: fresh ones from `seed`. */
@@ -32,7 +33,7 @@ export interface CreateModelOptions {
   dropPathRate?: number
   /** Seed of fresh weights. Default 0. */
   seed?: number
-  /** "cpu" or "auto". Default "auto". */
+  /** A device's name: "cpu", "webgpu", "wasm", ... or "auto", the best there is. Default "auto". */
   device?: string
   /** Threads of one run. Default: the cores there are. */
   threads?: number
@@ -44,8 +45,8 @@ export interface CreateModelOptions {
   preprocessing?: Partial<Preprocessing>
 }
 
-/** All options: a record, so that the compiler finds one that is missing. */
-const optionNames = Object.keys({
+/** Names of all options: a record, so that the compiler finds one that is missing. */
+export const createModelOptionNames = {
   weights: true,
   numClasses: true,
   inChannels: true,
@@ -57,16 +58,19 @@ const optionNames = Object.keys({
   device: true,
   threads: true,
   classes: true,
-  blank: true,
   preprocessing: true,
-} satisfies Record<keyof CreateModelOptions, true>)
+} satisfies Record<Exclude<keyof CreateModelOptions, "blank">, true>
 
-/** Throws a UsageError for a name that no option has: a misspelt one would go unnoticed otherwise. */
-function checkOptionNames(options: CreateModelOptions): void {
-  const unknown = Object.keys(options).find((name) => !optionNames.includes(name))
+/**
+ * Throws a UsageError for an option of `createModel` that is not among the known ones: a misspelt one would go unnoticed
+ * otherwise.
+ */
+export function checkOptionNames(options: object, known: Readonly<Record<string, true>>): void {
+  const names = Object.keys(known)
+  const unknown = Object.keys(options).find((name) => !names.includes(name))
   if (unknown === undefined) return
-  const hint = unknown === "pretrained" ? `, did you mean weights: "pretrained"?` : suggestion(unknown, optionNames)
-  throw new UsageError(`createModel has no option ${unknown}${hint || `; it knows ${optionNames.join(", ")}`}`)
+  const hint = unknown === "pretrained" ? `, did you mean weights: "pretrained"?` : suggestion(unknown, names)
+  throw new UsageError(`createModel has no option ${unknown}${hint || `; it knows ${names.join(", ")}`}`)
 }
 
 /**
@@ -76,7 +80,6 @@ function checkOptionNames(options: CreateModelOptions): void {
  */
 export async function createModel(name: string, options: CreateModelOptions = {}): Promise<Model> {
   const { weights, numClasses, inChannels, dropPathRate, steps, device = "auto", threads, classes } = options
-  checkOptionNames(options)
   if (threads !== undefined) checkCount("threads", threads)
   checkClassNames(classes, numClasses)
   const given = { inChannels, dropPathRate, steps, numClasses: numClasses ?? classes?.length }
@@ -214,8 +217,7 @@ export class Model {
    */
   stateDict(): StateDict {
     this.#requireOwn()
-    const copy = ({ shape, dtype, data }: NdArray): NdArray => ({ shape: [...shape], dtype, data: data.slice() })
-    return Object.fromEntries(Object.entries(this.#state).map(([name, value]) => [name, copy(value)]))
+    return Object.fromEntries(Object.entries(this.#state).map(([name, value]) => [name, copyOf(value)]))
   }
 
   /**
@@ -259,8 +261,10 @@ export class Model {
     if (strict) this.#requireAll(result, dict)
     for (const name of result.loaded) {
       const value = dict[name]!
-      if (adopt && value.dtype === this.#state[name]!.dtype) this.#state[name] = value
-      else copyElements(value, this.#state[name]!)
+      const own = this.#state[name]!
+      if (adopt && value.dtype === own.dtype) this.#state[name] = value
+      else if (regionOf(own)) this.#state[name] = widened(value, own.dtype)
+      else copyElements(value, own)
     }
     this.#revision++
     this.invalidate()

@@ -3,7 +3,7 @@
 import { printShape } from "../tensor/dim.ts"
 import { InputError } from "../tensor/errors.ts"
 import { elementsOf } from "../tensor/float16.ts"
-import { type NdArray, sizeOf } from "../tensor/ndarray.ts"
+import { type NdArray, sizeOf, zeros } from "../tensor/ndarray.ts"
 import { regionOf } from "../tensor/stored.ts"
 import type { StateDict } from "./network.ts"
 
@@ -41,6 +41,13 @@ export function requireFilled(dict: Readonly<StateDict>): void {
     if (data.length === sizeOf(shape)) continue
     throw new InputError(`${name} ${printShape(shape)} needs ${sizeOf(shape)} values, but its data has ${data.length}`)
   }
+}
+
+/** A copy of values in another type. */
+export function widened(value: NdArray, dtype: NdArray["dtype"]): NdArray {
+  const copy = zeros(value.shape, dtype)
+  copyElements(value, copy)
+  return copy
 }
 
 /** Copies values into an array of the same shape, whatever both types. */

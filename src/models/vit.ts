@@ -325,7 +325,8 @@ const models: Record<string, { config: Partial<VisionTransformerConfig>; preproc
   vit_base_patch32_384: { config: { ...base, patchSize: 32 }, preprocessing: at384 },
   vit_base_patch16_224: { config: base, preprocessing: at224 },
   vit_base_patch16_384: { config: base, preprocessing: at384 },
-  vit_base_patch16_gap_224: { config: { ...base, ...gap, fcNorm: false }, preprocessing: at224 },
+  // The authors gave it 16 heads by mistake, and published weights for them.
+  vit_base_patch16_gap_224: { config: { ...base, ...gap, numHeads: 16, fcNorm: false }, preprocessing: at224 },
   vit_base_patch16_reg4_gap_256: {
     config: { ...base, ...gap, regTokens: 4, noEmbedClass: true },
     preprocessing: { ...at224, inputSize: 256 },

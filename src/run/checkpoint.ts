@@ -8,7 +8,7 @@ import type { StateDict } from "../models/network.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
 import type { Trainer } from "../train/trainer.ts"
 import { checkClaims, type ModelMetadata, readMetadata, writeMetadata } from "../weights/model-metadata.ts"
-import { loadSafetensors, saveSafetensors } from "../weights/node/files.ts"
+import { loadFile, loadSafetensors, saveSafetensors } from "../weights/node/files.ts"
 import { dataRecord } from "./data-record.ts"
 import { exists, openRunFolder, type RunPaths, readJson, writeJson } from "./folder.ts"
 
@@ -37,7 +37,7 @@ export async function loadRun(
   if (!(await exists(file))) {
     throw new InputError(`there is no ${file}: a run has checkpoints once its first epoch is done`)
   }
-  const { tensors, metadata } = await loadSafetensors(file)
+  const { tensors, metadata } = await loadFile(file, { store: true })
   return rebuildModel(file, requireMetadata(file, metadata), tensors, { device, threads })
 }
 
@@ -52,7 +52,9 @@ async function rebuildModel(
   const classes = metadata.classes.length > 0 ? metadata.classes : undefined
   try {
     checkClaims(file, { model, config: classes ? { ...config, numClasses: classes.length } : config }, weights)
-    return await createModel(model, { config, classes, preprocessing, weights, device, threads })
+    const built = await createModel(model, { config, classes, preprocessing, blank: true, device, threads })
+    built.loadStateDict(weights, { adopt: true })
+    return built
   } catch (error) {
     // The mistake is in the file, not in the call.
     if (error instanceof UsageError)

@@ -5,6 +5,7 @@ import type { EncodedModel } from "../compile/onnx/encode.ts"
 import { resolveDataConfig } from "../data/config.ts"
 import type { Model } from "../models/model.ts"
 import { evaluation } from "../nn/context.ts"
+import { InputError } from "../tensor/errors.ts"
 import { type NdArray, ndarray, sizeOf } from "../tensor/ndarray.ts"
 import { transpose } from "../tensor/ops/index.ts"
 import { Random } from "../tensor/random.ts"
@@ -92,6 +93,11 @@ async function compare(model: Model, encoded: EncodedModel): Promise<number> {
       new Random(0, "export", batch).fillNormal(nhwc.data)
       const own = (await model.forward(nhwc)).data as Float32Array
       const { logits } = await session.run({ images: toNchw(nhwc) })
+      if (!own.every(Number.isFinite)) {
+        throw new InputError(
+          `${model.name} gives values that are not finite: its weights are damaged, or training diverged; nothing was written`,
+        )
+      }
       const scale = own.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3)
       own.forEach((value, i) => {
         const difference = Math.abs(value - Number(logits!.data[i]))

@@ -105,6 +105,11 @@ async function classify(model: Model, images: readonly NdArray<"float32">[], top
     batch.data.set(data, i * size)
   })
   const logits = await model.forward(batch)
+  if (!logits.data.every((value) => Number.isFinite(value))) {
+    throw new InputError(
+      `${model.name} gives values that are not finite: its weights are damaged, or training diverged`,
+    )
+  }
   return probabilities(logits).map((row) => topClasses(row, topK, model.classes))
 }
 

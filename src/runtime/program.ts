@@ -1,12 +1,13 @@
 /** A graph that is ready to run on a device. */
 
-import { compile, type PassOptions, type Target } from "../compile/compile.ts"
-import type { EncodeOptions } from "../compile/onnx/encode.ts"
+import { lower, type PassOptions, type Target } from "../compile/compile.ts"
+import { preparePacked } from "../compile/lower/blocked-chains.ts"
+import { type EncodedModel, type EncodeOptions, encodeOnnx } from "../compile/onnx/encode.ts"
 import { matchShape } from "../tensor/dim.ts"
 import { type Graph, graphInputs } from "../tensor/graph.ts"
 import type { NdArray } from "../tensor/ndarray.ts"
 import type { Tensor } from "../tensor/tensor.ts"
-import type { Backend, ResidentResult, Session, Value } from "./backend.ts"
+import type { Backend, ResidentResult, Session, SessionOptions, Value } from "./backend.ts"
 
 export interface ProgramOptions extends Pick<Target, "maxima">, PassOptions, Pick<EncodeOptions, "anonymousDims"> {
   name: string
@@ -24,32 +25,40 @@ export interface ProgramOptions extends Pick<Target, "maxima">, PassOptions, Pic
 const EXTERNAL_FROM = 1024
 
 export class Program {
+  /** What is fed at each run. */
   readonly inputs: ReadonlyMap<string, Tensor>
   readonly #session: Session
+  /** Constants in another order, which are fed too. */
+  readonly #packed: Readonly<Record<string, NdArray>>
 
-  private constructor(session: Session, inputs: ReadonlyMap<string, Tensor>) {
+  private constructor(
+    session: Session,
+    inputs: ReadonlyMap<string, Tensor>,
+    packed: Readonly<Record<string, NdArray>>,
+  ) {
     this.#session = session
     this.inputs = inputs
+    this.#packed = packed
   }
 
   /** Compiles a graph for a backend. */
   static async create(graph: Graph, options: ProgramOptions): Promise<Program> {
     const { name, backend, threads, constants = {}, maxima, anonymousDims, optimize, rewrite, resident } = options
-    const model = compile(graph, {
-      name,
-      initializers: constants,
-      externalFrom: EXTERNAL_FROM,
-      linkFiles: backend.readsFiles,
-      device: backend.device,
-      block: backend.block,
+    const { device, block } = backend
+    const lowered = lower(graph, {
+      device,
+      block,
       maxima,
       // Unless the runtime rewrites the graph, it computes at each run what depends on constants alone.
       constants: rewrite === false ? undefined : new Set(Object.keys(constants)),
-      anonymousDims,
       optimize,
     })
+    const { graph: prepared, packed } = preparePacked(lowered, constants)
+    const encode = (linkFiles: boolean) =>
+      encodeOnnx(prepared, { name, initializers: constants, externalFrom: EXTERNAL_FROM, linkFiles, anonymousDims })
+    const session = await createSession(backend, encode, { threads, rewrite, resident })
     const inputs = new Map([...graphInputs(graph)].filter(([input]) => constants[input] === undefined))
-    return new Program(await backend.createSession(model, { threads, rewrite, resident }), inputs)
+    return new Program(session, inputs, packed)
   }
 
   /**
@@ -60,7 +69,7 @@ export class Program {
     feeds: Readonly<Record<string, Value>>,
     outputs?: Readonly<Record<string, NdArray>>,
   ): Promise<Record<string, NdArray>> {
-    return this.#session.run(this.#check(feeds), outputs)
+    return this.#session.run({ ...this.#check(feeds), ...this.#packed }, outputs)
   }
 
   /**
@@ -68,7 +77,7 @@ export class Program {
    * them. Throws as `run` does.
    */
   async runResident(feeds: Readonly<Record<string, Value>>): Promise<ResidentResult> {
-    return this.#session.runResident(this.#check(feeds))
+    return this.#session.runResident({ ...this.#check(feeds), ...this.#packed })
   }
 
   /** The feeds that the graph reads. */
@@ -92,4 +101,23 @@ export class Program {
   dispose(): Promise<void> {
     return this.#session.dispose()
   }
+}
+
+/**
+ * A session that reads weights from the files that they lie in, where it can. If one of these is changed or goes away
+ * meanwhile, nobody knows what was read: it is made anew from what the open file holds.
+ */
+async function createSession(
+  backend: Backend,
+  encode: (linkFiles: boolean) => EncodedModel,
+  options: SessionOptions,
+): Promise<Session> {
+  const model = encode(backend.readsFiles)
+  if (model.folder === undefined) return backend.createSession(model, options)
+  const session = await backend.createSession(model, options).catch((error: unknown) => {
+    if (model.isCurrent()) throw error
+  })
+  if (session && model.isCurrent()) return session
+  await session?.dispose()
+  return backend.createSession(encode(false), options)
 }

@@ -6,7 +6,7 @@ const region: FileRegion = { folder: "/weights", file: "a.safetensors", start: 6
 
 function makeStored() {
   const read = vi.fn(() => new Float32Array([1, 2, 3, 4, 5, 6]))
-  return { read, array: storedArray([2, 3], "float32", region, read) }
+  return { read, array: storedArray([2, 3], "float32", region, { read }) }
 }
 
 test("values are read when they are wanted, once, and then the array lies in memory alone", () => {

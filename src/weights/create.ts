@@ -23,6 +23,8 @@ export interface GivenWeights extends Omit<WeightsDescription, "license" | "warn
 export type CreateFromOptions = Omit<CreateModelOptions, "weights" | "blank"> & {
   /** Told what a person should know of the weights: a licence that restricts them, a classifier that was left out. */
   onMessage?(message: string): void
+  /** Refuse weights without a classifier for the model's classes: it would be a random one. Default false. */
+  trained?: boolean
 }
 
 /**
@@ -32,13 +34,18 @@ export type CreateFromOptions = Omit<CreateModelOptions, "weights" | "blank"> & 
  * Throws as `createModel` and `loadCheckpoint` do, an InputError also for weights that claim to be of a far larger model.
  */
 export async function createModelFrom(name: string, options: CreateFromOptions, weights: GivenWeights): Promise<Model> {
-  const { onMessage = console.warn, ...given } = options
+  const { onMessage = console.warn, trained = false, ...given } = options
   const { tensors, source, notice, owned } = weights
   if (notice !== undefined) onMessage(notice)
   const model = await createModel(name, { ...given, ...fillIn(name, given, weights), blank: true })
   const known = weights.classes
   const others = known !== undefined && given.classes !== undefined && known.join("\n") !== given.classes.join("\n")
   const report = loadCheckpoint(model, tensors, { source, adopt: owned, classes: others ? "fresh" : undefined })
+  if (trained && report.missing.some((parameter) => model.network.isClassifier(parameter))) {
+    const known =
+      report.checkpointClasses === undefined ? "no classifier" : `one for ${report.checkpointClasses} classes`
+    throw new InputError(`${source} has ${known}: that of ${name}, for ${model.numClasses}, would be a random one`)
+  }
   const fresh = model.network.initialize(given.seed ?? 0, report.missing)
   if (report.missing.length > 0) model.loadStateDict(fresh, { strict: false, adopt: true })
   if (!model.classes && known?.length === model.numClasses) model.classes = [...known]

@@ -66,6 +66,19 @@ async function openAs(known: readonly Format[], source: ByteSource, openSibling:
 }
 
 function unknownFormat(known: readonly Format[], source: ByteSource, head: Uint8Array): Error {
+  const text = String.fromCharCode(...head)
+  if (text.startsWith("version https://git-lfs")) {
+    throw unreadable(
+      source.name,
+      "it is a pointer of Git LFS, not the weights themselves: fetch them with git lfs pull",
+    )
+  }
+  if (/^\s*<(!doctype|html)/i.test(text)) {
+    throw unreadable(
+      source.name,
+      "it is a web page, not weights: the address that it was downloaded from is that of a page",
+    )
+  }
   const hex = Array.from(head.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("")
   const start = head.length > 0 ? `it starts with bytes ${hex}` : "it is empty"
   const names = known.map(({ name }) => name).join(", ")

@@ -85,7 +85,9 @@ describe("classifiers", () => {
     const weights = weightsOf(await create())
     const report = loadCheckpoint(model, weights)
     expect(report).toMatchObject({ missing: classifier, dropped: classifier, checkpointClasses: 3 })
-    expect(report.messages).toEqual(["the checkpoint knows 3 classes: that of convnext, for 5 classes, is a new one"])
+    expect(report.messages).toEqual([
+      "the checkpoint's classifier knows 3 classes: convnext gets a new one, for 5 classes",
+    ])
     for (const [name, value] of Object.entries(model.weights)) {
       expect(value).toEqual(classifier.includes(name) ? own[name] : weights[name])
     }
@@ -105,13 +107,13 @@ describe("classifiers", () => {
     expect(loadCheckpoint(model, weightsOf(headless))).toMatchObject({ missing: classifier, dropped: [] })
     const report = loadCheckpoint(headless, weightsOf(model))
     expect(report).toMatchObject({ missing: [], dropped: classifier })
-    expect(report.messages).toEqual(["the checkpoint knows 3 classes: it is left out"])
+    expect(report.messages).toEqual(["the checkpoint's classifier knows 3 classes: it is left out"])
   })
 
   test("half of one is a mistake", async () => {
     const model = await create()
     const { "head.fc.bias": _, ...rest } = weightsOf(model)
-    expect(() => loadCheckpoint(model, rest)).toThrow("1 of 30 parameters are missing, for example head.fc.bias [3]")
+    expect(() => loadCheckpoint(model, rest)).toThrow("1 of 30 parameters are missing: head.fc.bias [3]")
   })
 
   test("rows by a map", async () => {
@@ -172,10 +174,10 @@ describe("weights of another model", () => {
   const file = { source: "some.safetensors" }
 
   test.each([
-    ["swin_tiny_patch4_window7_224", "182 of 182 parameters are missing, for example stem.0.weight [96, 3, 4, 4]"],
-    ["convnext_small", "162 tensors are not in the model, for example stages.2.blocks.9.gamma [384]"],
-    ["convnextv2_tiny", "18 of 182 parameters are missing, for example stages.0.blocks.0.gamma [96]"],
-    ["convnext_base", "have other shapes, for example stem.0.weight [128, 1, 4, 4] where [96, 3, 4, 4] is expected"],
+    ["swin_tiny_patch4_window7_224", "182 of 182 parameters are missing: stem.0.weight [96, 3, 4, 4]"],
+    ["convnext_small", "162 tensors are not in the model: stages.2.blocks.9.gamma [384]"],
+    ["convnextv2_tiny", "18 of 182 parameters are missing: stages.0.blocks.0.gamma [96]"],
+    ["convnext_base", "have other shapes: stem.0.weight [128, 1, 4, 4] where [96, 3, 4, 4] is expected"],
     ["mobilenetv2_100", "parameters are missing"],
   ])("%s: the error says so", async (name, problem) => {
     const model = await createModel("convnext_tiny", { device: "cpu" })
@@ -202,7 +204,7 @@ describe("weights of another model", () => {
     const model = await create()
     const other = weightsOf(await create({ config: { depths: [2, 1], dims: [4, 8] } }))
     expect(() => loadCheckpoint(model, other)).toThrow(
-      /^cannot load the weights into convnext: 9 tensors are not in the model, for example stages\.0\.blocks\.1\.gamma \[4\]\.$/,
+      /^cannot load the weights into convnext: 9 tensors are not in the model: stages\.0\.blocks\.1\.gamma \[4\], .* and 4 more\.$/,
     )
     expect(() => loadCheckpoint(model, { nonsense: zeros([1]) })).toThrow("not in a known naming scheme")
   })

@@ -101,7 +101,9 @@ export function loadCheckpoint(
 
 /** True if two tensors lie in the same place: training would change both. */
 function haveSharedMemory(tensors: Readonly<StateDict>): boolean {
-  const read = Object.values(tensors).filter((tensor) => regionOf(tensor) === undefined)
+  const all = Object.values(tensors)
+  if (new Set(all).size < all.length) return true
+  const read = all.filter((tensor) => regionOf(tensor) === undefined)
   const places = read.filter(({ data }) => data.length > 0)
   const starts = new Map<ArrayBufferLike, Set<number>>()
   return places.some(({ data }) => {
@@ -178,15 +180,16 @@ function fitClassifier(model: Model, cargo: Cargo, classes: LoadOptions["classes
     return
   }
   if (numClasses > 0 && known === undefined && names.length === 0) {
-    messages.push(`the checkpoint has no classifier: that of ${modelName}, for ${numClasses} classes, is a new one`)
+    messages.push(`the checkpoint has no classifier: ${modelName} gets a new one, for ${numClasses} classes`)
     return
   }
   const others = classes === "fresh" || weights.some((name) => isForOthers(model, name, tensors[name]!))
   if (names.length === 0 || !others) return
   cargo.dropped.push(...names)
   for (const name of names) delete tensors[name]
-  const fresh = numClasses > 0 ? `that of ${modelName}, for ${numClasses} classes, is a new one` : "it is left out"
-  messages.push(`the checkpoint knows ${classes === "fresh" ? "other classes" : `${known} classes`}: ${fresh}`)
+  const fresh = numClasses > 0 ? `${modelName} gets a new one, for ${numClasses} classes` : "it is left out"
+  const those = classes === "fresh" ? "other classes" : `${known} classes`
+  messages.push(`the checkpoint's classifier knows ${those}: ${fresh}`)
 }
 
 /** Whether a classifier's weight differs from the model's in nothing but the number of classes. */
@@ -215,6 +218,9 @@ function withoutMissingClassifier({ network }: Model, result: LoadResult): LoadR
   return { ...result, missing: missing.filter((name) => !isPart(name)) }
 }
 
+/** Names that an error lists of each kind. */
+const LISTED = 5
+
 function describeMisfit(
   { name, weights }: Model,
   { missing, unexpected, mismatched }: LoadResult,
@@ -224,14 +230,17 @@ function describeMisfit(
   const total = Object.keys(weights).filter((parameter) => !isCounter(parameter)).length
   const count = (names: readonly string[]) => `${names.length} of ${total} parameters`
   const shape = (values: Readonly<StateDict>, parameter: string) => printShape(values[parameter]!.shape)
-  const example = (names: readonly string[], values: Readonly<StateDict>) => `${names[0]} ${shape(values, names[0]!)}`
+  const listed = (names: readonly string[], describe: (name: string) => string) =>
+    names.slice(0, LISTED).map(describe).join(", ") +
+    (names.length > LISTED ? ` and ${names.length - LISTED} more` : "")
   const problems = [
-    missing.length > 0 && `${count(missing)} are missing, for example ${example(missing, weights)}`,
+    missing.length > 0 &&
+      `${count(missing)} are missing: ${listed(missing, (parameter) => `${parameter} ${shape(weights, parameter)}`)}`,
     mismatched.length > 0 &&
-      `${count(mismatched)} have other shapes, for example ${example(mismatched, tensors)} where ` +
-        `${shape(weights, mismatched[0]!)} is expected`,
+      `${count(mismatched)} have other shapes: ` +
+        listed(mismatched, (one) => `${one} ${shape(tensors, one)} where ${shape(weights, one)} is expected`),
     unexpected.length > 0 &&
-      `${unexpected.length} tensors are not in the model, for example ${example(unexpected, tensors)}`,
+      `${unexpected.length} tensors are not in the model: ${listed(unexpected, (one) => `${one} ${shape(tensors, one)}`)}`,
   ].filter((problem) => problem !== false)
   return `cannot load ${source} into ${name}: ${problems.join("; ")}.${describeOrigin(name, cargo)}`
 }

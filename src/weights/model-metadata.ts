@@ -5,6 +5,7 @@ import type { Preprocessing } from "../models/family.ts"
 import { Network, type StateDict } from "../models/network.ts"
 import { describeModel } from "../models/registry.ts"
 import { InputError } from "../tensor/errors.ts"
+import { sizeOf } from "../tensor/ndarray.ts"
 
 const modelMetadata = z.object({
   model: z.string(),
@@ -81,7 +82,7 @@ export function checkClaims(
     throw new InputError(`${file} describes a model of ${blocks} blocks: more than ${MAX_BLOCKS} are not read`)
   }
   const { parameterCount } = new Network(describeModel(model, config))
-  const held = Object.values(weights).reduce((sum, { data }) => sum + data.length, 0)
+  const held = Object.values(weights).reduce((sum, { shape }) => sum + sizeOf(shape), 0)
   if (parameterCount > held) {
     throw new InputError(`${file} describes a model of ${parameterCount} parameters, but holds ${held} values`)
   }

@@ -73,6 +73,7 @@ export async function openOnnx(source: ByteSource, openSibling: OpenSibling): Pr
       if (field.number === graphSparseInitializer) throw unreadable(source.name, "it has sparse initializers")
       if (field.number !== graphInitializer) continue
       const tensor = await openInitializer(walker, field, external)
+      if (isGraphConstant(tensor.name)) continue
       if (tensors.has(tensor.name)) throw unreadable(source.name, `it has initializer ${quote(tensor.name)} twice`)
       tensors.set(tensor.name, tensor)
     }
@@ -80,6 +81,9 @@ export async function openOnnx(source: ByteSource, openSibling: OpenSibling): Pr
   if (!hasGraph) throw unreadable(source.name, "it begins like an ONNX model but has no graph")
   return { format: "ONNX", tensors: [...tensors.values()], metadata: {} }
 }
+
+/** Whether this package wrote it as a constant of the graph, such as a shape: `constant/ints:1,2`, `head/constant_1`. */
+const isGraphConstant = (name: string) => /(^|\/)constant(_\d+)?($|\/)/.test(name)
 
 async function openInitializer(walker: ProtobufWalker, field: Field, external: ExternalFiles): Promise<StoredTensor> {
   const { source } = walker

@@ -182,7 +182,7 @@ test("weights for as many other classes give their body, not their classifier", 
   const weights = at("run", "best.safetensors")
   const { code, stderr } = await convnext(["train", "fruit", "--weights", weights, ...options], { cwd })
   expect({ code, stderr }).toMatchObject({ code: 0 })
-  expect(stderr).toContain("the checkpoint knows other classes")
+  expect(stderr).toContain("the checkpoint's classifier knows other classes")
 })
 
 describe("a loss that is no number", () => {

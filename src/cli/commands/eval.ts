@@ -36,7 +36,7 @@ export default defineCommand({
   async run(options, { note }) {
     const { batchSize, limit, strict, all } = options
     const library = await loadLibrary()
-    const model = await openModel(library, options)
+    const model = await openModel(library, { ...options, trained: true })
     try {
       const result = await library.evaluate(model, options.data, {
         batchSize,

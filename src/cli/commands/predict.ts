@@ -35,7 +35,7 @@ export default defineCommand({
     const { topK, batchSize, strict, csv } = options
     const files = await expandImageFiles(options.files)
     const library = await loadLibrary()
-    const model = await openModel(library, options)
+    const model = await openModel(library, { ...options, trained: true })
     try {
       const results = await library.predict(model, files, { topK, batchSize, strict })
       const failed = results.filter(({ error }) => error !== undefined)

@@ -3,16 +3,18 @@
  * and add to the residual stream. As 1 x 1 convolutions on blocks they are faster than matrix products, take the sum with
  * the stream for nothing, and leave the stream as the next depthwise convolution wants it.
  *
- * Their weights have to be brought into block order, which the runtime does once where they are constant.
+ * Their weights have to be brought into block order, which is done once where they are constant.
  */
 
 import { sameShape } from "../../tensor/dim.ts"
 import { type Graph, inputName, rewrite, topologicalOrder } from "../../tensor/graph.ts"
+import { type NdArray, ndarray, sizeOf } from "../../tensor/ndarray.ts"
 import { geluOp, reluOp } from "../../tensor/ops/activation.ts"
 import { arithmetic } from "../../tensor/ops/elementwise.ts"
-import { reshape, transpose } from "../../tensor/ops/index.ts"
+import { mul } from "../../tensor/ops/index.ts"
 import { linearOp } from "../../tensor/ops/matmul.ts"
-import { applies, defineOp, type Node, type Op, type Tensor } from "../../tensor/tensor.ts"
+import { readOnce } from "../../tensor/stored.ts"
+import { applies, defineOp, input, type Node, type Op, type Tensor } from "../../tensor/tensor.ts"
 import { NCHWC_DOMAIN } from "../onnx/encode.ts"
 import { countUses } from "../passes/uses.ts"
 import { type Block, blockedForm, fromBlocked, toBlocked } from "./blocked-layout.ts"
@@ -47,15 +49,80 @@ const blockedPointwise: Op<Block> = defineOp<Block>({
   },
 })
 
-/** A weight [O, I] in block order, as [O, I, 1, 1]. */
-function blockWeight(weight: Tensor, block: number): Tensor {
-  const [outputs, inputs] = weight.shape as [number, number]
-  const blocks = reshape(weight, [outputs / block, block, inputs / block, block])
-  return reshape(transpose(blocks, [0, 2, 3, 1]), [outputs, inputs, 1, 1])
+/**
+ * A weight [O, I] in block order, as [O, I, 1, 1], each row times its scale where there are scales [O]. What depends on
+ * constants alone is packed once: see `preparePacked`.
+ */
+export const packWeightOp: Op<Block> = defineOp<Block>({
+  name: "packWeight",
+  shape: ([weight]) => ({ shape: [...weight!.shape, 1, 1], dtype: weight!.dtype }),
+  onnx: (builder, [weight, scale], { block }, node) => {
+    const [outputs, inputs] = node.inputs[0]!.shape as [number, number]
+    const reshaped = (x: string, shape: readonly number[]) => builder.node("Reshape", [x, builder.ints(shape)])
+    const scaled = scale ? builder.node("Mul", [weight!, reshaped(scale, [outputs, 1])]) : weight!
+    const blocks = reshaped(scaled, [outputs / block, block, inputs / block, block])
+    return reshaped(builder.node("Transpose", [blocks], { perm: [0, 2, 3, 1] }), [outputs, inputs, 1, 1])
+  },
+  reference: ([weight, scale], { block }, [y]) => {
+    packInto(y!.data as Float64Array, weight! as NdArray<"float64">, scale?.data as Float64Array | undefined, block)
+  },
+})
+
+/** Writes a weight [O, I] in block order: [O / block, I / block, block of I, block of O]. */
+export function packInto(
+  packed: Float32Array | Float64Array,
+  { shape, data }: NdArray<"float32" | "float64">,
+  scale: Float32Array | Float64Array | undefined,
+  block: number,
+): void {
+  const [outputs, inputs] = shape as [number, number]
+  for (let o = 0; o < outputs; o++) {
+    const factor = scale?.[o] ?? 1
+    const start = Math.floor(o / block) * block * inputs + (o % block)
+    const row = o * inputs
+    for (let i = 0; i < inputs; i++) packed[start + i * block] = factor * data[row + i]!
+  }
 }
 
 /** Done to each element, in whatever order they lie. */
 const isActivation = (node: Node) => applies(node, geluOp) || applies(node, reluOp)
+
+/**
+ * Packs the weights of a lowered graph that are constant, and gives the graph that reads them packed as inputs. They are
+ * fed at each run, which costs nothing, and so are in memory once; as constants of the model the runtime would copy them.
+ */
+export function preparePacked(
+  graph: Graph,
+  constants: Readonly<Record<string, NdArray>>,
+): { graph: Graph; packed: Record<string, NdArray> } {
+  const packed: Record<string, NdArray> = {}
+  const constantValue = (x: Tensor | undefined) => (x === undefined ? undefined : constants[inputName(x) ?? ""])
+  const result = rewrite(graph, (node, [weight, scale]) => {
+    if (!applies(node, packWeightOp)) return undefined
+    const [value, factors] = [constantValue(weight), constantValue(scale)]
+    if (value?.dtype !== "float32" || (scale && !factors)) return undefined
+    // Two layers may share a weight, with a scale of its own each.
+    const name = uniqueName(`packed/${inputName(weight!)}`, packed)
+    const { shape } = node.outputs[0]!
+    const data = new Float32Array(sizeOf(shape as number[]))
+    packInto(
+      data,
+      { shape: value.shape, dtype: "float32", data: readOnce(value) as Float32Array },
+      factors?.data as Float32Array,
+      node.attributes.block,
+    )
+    packed[name] = ndarray(data, shape as number[])
+    return input(name, shape)
+  })
+  return { graph: result, packed }
+}
+
+function uniqueName(name: string, taken: Readonly<Record<string, unknown>>): string {
+  for (let i = 0; ; i++) {
+    const candidate = i === 0 ? name : `${name}:${i}`
+    if (!Object.hasOwn(taken, candidate)) return candidate
+  }
+}
 
 /**
  * Brings chains of linear layers with constant weights into the blocked layout, with the activations and residual sums
@@ -71,6 +138,7 @@ export function lowerBlockedChains(graph: Graph, block: number, constants: Reado
       const continues = blockedForm(inputs[0]!) !== undefined && isEligible(node, block, constants)
       return continues || first.has(node) ? pointwise(inputs, block) : undefined
     }
+    if (applies(node, arithmetic.mul)) return layerScale(node, inputs as [Tensor, Tensor], block, { uses, constants })
     if (isActivation(node)) return onBlocks(node, inputs[0]!, block)
     if (applies(node, arithmetic.add)) return sum(node, inputs as [Tensor, Tensor], block, uses)
     return undefined
@@ -80,18 +148,20 @@ export function lowerBlockedChains(graph: Graph, block: number, constants: Reado
 /** Whether the weight is constant and fills blocks, and x is a map or a sequence. */
 function isEligible(node: Node, block: number, constants: ReadonlySet<string>): boolean {
   const [x, weight] = node.inputs as [Tensor, Tensor]
-  const isConstant = topologicalOrder([weight]).every(({ outputs }) => {
-    const name = inputName(outputs[0]!)
-    return name === undefined || constants.has(name)
-  })
   const positions = x.shape.slice(1, -1)
   return (
-    isConstant &&
+    isConstant(weight, constants) &&
     (x.rank === 3 || x.rank === 4) &&
     positions.every((dim) => typeof dim === "number") &&
     weight.shape.every((dim) => (dim as number) % block === 0) &&
     (node.attributes as { alpha?: number }).alpha === undefined
   )
+}
+
+/** Whether it is an input that is constant. */
+function isConstant(x: Tensor, constants: ReadonlySet<string>): boolean {
+  const name = inputName(x)
+  return name !== undefined && constants.has(name)
 }
 
 /** Layers whose output goes through activations to other such layers, and nowhere else. */
@@ -115,13 +185,37 @@ function firstOfChains(graph: Graph, block: number, constants: ReadonlySet<strin
 }
 
 function pointwise([x, weight, ...bias]: readonly Tensor[], block: number): Tensor {
-  const y = blockedPointwise([toBlocked(x!, block), blockWeight(weight!, block), ...bias], { block })
+  const y = blockedPointwise([toBlocked(x!, block), packWeightOp([weight!], { block }), ...bias], { block })
   return fromBlocked(y, block, x!.rank)
 }
 
 function onBlocks(node: Node, x: Tensor, block: number): Tensor | undefined {
   const blocked = blockedForm(x)
   return blocked && fromBlocked(node.op.apply([blocked], node.attributes)[0]!, block, x.rank)
+}
+
+/** A constant factor for each channel of what a layer of a chain gives: it goes into the layer's weight and bias. */
+function layerScale(
+  node: Node,
+  inputs: readonly [Tensor, Tensor],
+  block: number,
+  { uses, constants }: { uses: ReadonlyMap<Tensor, number>; constants: ReadonlySet<string> },
+): Tensor | undefined {
+  const [a, b] = inputs
+  for (const [i, x, scale] of [
+    [0, a, b],
+    [1, b, a],
+  ] as const) {
+    const layer = blockedForm(x)?.node
+    if (!layer || !applies(layer, blockedPointwise) || layer.inputs.length > 3) continue
+    const [source, packed, bias] = layer.inputs as [Tensor, Tensor, Tensor?]
+    const fits = scale.rank === 1 && scale.shape[0] === x.dim(-1) && isConstant(scale, constants)
+    if (!fits || packed.node.inputs.length > 1 || uses.get(node.inputs[i]!) !== 1) continue
+    const weight = packWeightOp([packed.node.inputs[0]!, scale], { block })
+    const rest = bias ? [mul(bias, scale)] : []
+    return fromBlocked(blockedPointwise([source, weight, ...rest], { block }), block, x.rank)
+  }
+  return undefined
 }
 
 /** The sum with what a layer of a chain gives, in the layer itself where nothing else reads that. */

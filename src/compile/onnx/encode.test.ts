@@ -184,7 +184,12 @@ describe("initializers", () => {
   test("in files are read from there, and all others are then inside", () => {
     const place = { folder: "/weights", file: "a.safetensors", start: 4096 }
     const stored = (isCurrent = true, folder = place.folder) =>
-      storedArray([64], "float32", { ...place, folder, isCurrent: () => isCurrent }, () => new Float32Array(64))
+      storedArray(
+        [64],
+        "float32",
+        { ...place, folder, isCurrent: () => isCurrent },
+        { read: () => new Float32Array(64) },
+      )
     const both = { y: add(graph.y, input("v", [64])) }
     const link = (w: NdArray, v: NdArray) =>
       encode(both, { initializers: { w, v }, externalFrom: 256, linkFiles: true })

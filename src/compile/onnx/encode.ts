@@ -57,6 +57,8 @@ export interface EncodedModel {
   external: Record<string, Uint8Array>
   /** The folder of the files whose names the model tells as locations; undefined if there are none. */
   folder?: string
+  /** Whether all these files are still what they were when they were opened. */
+  isCurrent(): boolean
 }
 
 /** What a model holds itself at most, where the rest is in linked files: far from protobuf's 2 GB. */
@@ -98,6 +100,7 @@ export function encodeOnnx(
     const value = initializers[inputName]
     if (value) encoder.initializer(inputName, value)
   }
+  const { linked } = encoder
   const model = create(ModelProtoSchema, {
     irVersion: IR_VERSION,
     producerName: "convnext",
@@ -115,7 +118,12 @@ export function encodeOnnx(
       valueInfo: encoder.innerTypes().map(([valueName, x]) => valueInfo(valueName, x, anonymousDims)),
     },
   })
-  return { model: toBinary(ModelProtoSchema, model), external: encoder.external, folder: encoder.folder }
+  return {
+    model: toBinary(ModelProtoSchema, model),
+    external: encoder.external,
+    folder: encoder.folder,
+    isCurrent: () => linked.every((region) => region.isCurrent()),
+  }
 }
 
 /** The folder whose files hold nearly all of the values; undefined if there is none. */
@@ -151,6 +159,7 @@ class Encoder implements OnnxBuilder {
   readonly external: Record<string, Uint8Array> = {}
   /** Where the linked files are; undefined if nothing is linked. */
   readonly folder: string | undefined
+  readonly linked: FileRegion[] = []
   readonly domains = new Set<string>()
   readonly #externalFrom: number
   readonly #names = new Map<Tensor, string>()
@@ -265,7 +274,8 @@ class Encoder implements OnnxBuilder {
       this.initializers.push({ ...tensor, rawData: bytesOf(value) })
       return
     }
-    if (!region) this.external[name] = bytesOf(value)
+    if (region) this.linked.push(region)
+    else this.external[name] = bytesOf(value)
     const externalData = [
       { key: "location", value: region?.file ?? name },
       { key: "offset", value: String(region?.start ?? 0) },

@@ -2,10 +2,7 @@
 import { type FileHandle, open } from "node:fs/promises"
 import { type ByteSource, endsEarly, wrapBytes } from "../byte-source.ts"
 import { unreadable } from "../unreadable.ts"
-import { holdFile, storedIn } from "./held-file.ts"
-
-/** The most that one read asks for; Node refuses 2 GiB and more. */
-const maxReadSize = 2 ** 30
+import { MOST_READ, storeIn } from "./held-file.ts"
 
 /** Opens a file, or wraps bytes. Throws an InputError if there is no such file or it is a folder. */
 export async function openByteSource(pathOrBytes: string | Uint8Array, options?: OpenFileOptions): Promise<ByteSource> {
@@ -28,11 +25,11 @@ export async function openFile(path: string, { store = false }: OpenFileOptions 
     throw unreadable(path, "it is not a file")
   }
   // On Windows a file that is open cannot be replaced.
-  const held = store && process.platform !== "win32" ? holdFile(path, stat) : undefined
+  const stored = store && process.platform !== "win32" ? storeIn(path, stat) : undefined
   return {
     name: path,
     size: stat.size,
-    ...(held ? { stored: (start, shape, dtype) => storedIn(held, start, shape, dtype) } : {}),
+    ...(stored && { stored }),
     read: (start, target) => readFully(handle, path, start, target),
     close: () => handle.close(),
   }
@@ -41,7 +38,7 @@ export async function openFile(path: string, { store = false }: OpenFileOptions 
 async function readFully(handle: FileHandle, path: string, start: number, target: Uint8Array): Promise<void> {
   let done = 0
   while (done < target.length) {
-    const length = Math.min(target.length - done, maxReadSize)
+    const length = Math.min(target.length - done, MOST_READ)
     const { bytesRead } = await handle.read(target, done, length, start + done)
     if (bytesRead === 0) throw endsEarly(path, start + target.length)
     done += bytesRead

@@ -2,6 +2,7 @@ import {
   appendFileSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -11,7 +12,7 @@ import {
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, test } from "vitest"
-import { createModel } from "../../index.ts"
+import { createModel, exportModel } from "../../index.ts"
 import type { Model } from "../../models/model.ts"
 import { bytesOf, type NdArray, ndarray } from "../../tensor/ndarray.ts"
 import { Random } from "../../tensor/random.ts"
@@ -78,7 +79,7 @@ describe.skipIf(process.platform === "win32")("values that stay in a file", () =
     const { large: stored } = await loadLarge(path)
     appendFileSync(path, "more")
     expect(regionOf(stored!)!.isCurrent()).toBe(false)
-    expect(() => stored!.data).toThrow(`${path}: somebody has written to it since it was opened; load it again`)
+    expect(() => stored!.data).toThrow(`${path}: it has been changed since it was opened: load it again`)
   })
 })
 
@@ -109,8 +110,10 @@ describe.skipIf(process.platform === "win32").each(["safetensors", "pth"])("a mo
     expect(stillInFile(model)).toEqual(inFile)
     expect(await model.forward(images)).toEqual(logits)
     expect(stillInFile(model)).toEqual(inFile)
-    // Read, they are the same once more.
-    expect(Object.values(model.stateDict()).every(({ data }) => data.length > 0)).toBe(true)
+    // A copy leaves them there. Read, they are the same once more.
+    expect(model.stateDict()[inFile[0]!]!.data).toHaveLength(4 * 384 * 384)
+    expect(stillInFile(model)).toEqual(inFile)
+    for (const { data } of Object.values(model.weights)) expect(data.length).toBeGreaterThan(0)
     model.invalidate()
     expect(await model.forward(images)).toEqual(logits)
     expect(stillInFile(model)).toEqual([])
@@ -125,4 +128,63 @@ describe.skipIf(process.platform === "win32").each(["safetensors", "pth"])("a mo
     model.invalidate()
     expect(await model.forward(images)).not.toEqual(logits)
   })
+})
+
+describe.skipIf(process.platform === "win32")(
+  "a file that is changed before the first forward pass or during it",
+  () => {
+    const images = ndarray(
+      Float32Array.from({ length: 64 * 64 * 3 }, () => random.normal(0, 1)),
+      [1, 64, 64, 3],
+    )
+    const write = async (seed: number) => {
+      const model = await createModel("convnext", { config: architecture, device: "cpu", seed })
+      const path = join(folder, `raced-${files++}.safetensors`)
+      await saveSafetensors(path, model.stateDict())
+      return { path, logits: await model.forward(images) }
+    }
+
+    test.each<[string, (path: string, other: string) => void]>([
+      ["replaced", (path, other) => renameSync(other, path)],
+      ["removed", (path) => rmSync(path)],
+    ])("%s: the logits are those of the file that was opened", async (_, act) => {
+      const [a, b] = [await write(1), await write(2)]
+      const model = await createModel("convnext", { weights: a.path, config: architecture, device: "cpu" })
+      const pending = model.forward(images)
+      act(a.path, b.path)
+      expect(await pending).toEqual(a.logits)
+      expect(await model.forward(images)).toEqual(a.logits)
+    })
+
+    test("written to before: an error says so, and other weights can be loaded", async () => {
+      const { path } = await write(1)
+      const model = await createModel("convnext", { weights: path, config: architecture, device: "cpu" })
+      const good = await createModel("convnext", { config: architecture, device: "cpu", seed: 5 })
+      appendFileSync(path, "more")
+      await expect(model.forward(images)).rejects.toThrow("it has been changed since it was opened: load it again")
+      model.loadStateDict(good.stateDict())
+      expect(await model.forward(images)).toEqual(await good.forward(images))
+    })
+  },
+)
+
+test("weights that say what they are of stay in their file, too; a copy of them leaves them there", async () => {
+  const model = await createModel("convnext", { config: architecture, device: "cpu", seed: 3 })
+  const path = join(folder, "described.safetensors")
+  await exportModel(model, path, { to: "safetensors" })
+  const loaded = await createModel("convnext", { weights: path, device: "cpu" })
+  const unread = () => Object.values(loaded.weights).filter((value) => regionOf(value)).length
+  if (process.platform !== "win32") expect(unread()).toBe(inFile.length)
+  expect(loaded.stateDict()).toEqual(model.stateDict())
+  if (process.platform !== "win32") expect(unread()).toBe(inFile.length)
+})
+
+test.skipIf(process.platform !== "linux")("a file is closed when all of its values have been read", async () => {
+  const open = () => readdirSync("/proc/self/fd").length
+  const path = await writeLarge()
+  const before = open()
+  const { large: stored } = await loadLarge(path)
+  expect(open()).toBe(before + 1)
+  expect(stored!.data).toHaveLength(512 * 1024)
+  expect(open()).toBe(before)
 })

@@ -74,9 +74,9 @@ export async function resolveWeights(
   if (published) return fromPublished(published, parseRepository(published.repository), model, options)
   if (await exists(name)) return fromPath(name)
   if (name.includes("/")) return fromHub(parseRepository(name), model, options)
-  const hint = suggestPretrained(name, model) || ";"
+  const hint = suggestPretrained(name, model)
   throw new UsageError(
-    `there are no weights ${JSON.stringify(name)} for ${model}${hint} Weights are a file, a published name, or a repository of the hub (organisation/name)`,
+    `there are no weights ${JSON.stringify(name)} for ${model}${hint.endsWith("?") ? hint : `${hint};`} weights are a file, a published name, or a repository of the hub (organisation/name)`,
   )
 }
 
