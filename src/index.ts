@@ -17,7 +17,9 @@ export type CreateModelOptions = CreateFromOptions &
     /**
      * Published weights by name ("pretrained", a tag such as "fb_in1k", "timm/convnext_tiny.fb_in1k"), the path of a
      * checkpoint in any known naming or of a folder that has one, a repository of the hub ("organisation/name"), or
-     * values by name. Default: those of the tag in the model's name, or fresh ones from `seed`.
+     * values by name. Default: those of the tag in the model's name, or fresh ones from `seed`. Large weights of a file are
+     * read when they are needed: it must not be written to in place while the model is used; to replace or remove it does
+     * no harm.
      */
     weights?: string | StateDict
   }
@@ -101,6 +103,7 @@ export {
   roadmapSteps,
 } from "./roadmap/steps.ts"
 export type { RoadmapStudy, StudyFailure, StudyRun, StudySettings } from "./roadmap/study.ts"
+export { type BenchOptions, type BenchResult, type BenchRow, bench } from "./run/bench.ts"
 export { type LoadRunOptions, loadRun } from "./run/checkpoint.ts"
 export { type EvaluateOptions, type Evaluation, evaluate } from "./run/evaluate.ts"
 export { type ExportResult, exportOnnx } from "./run/export.ts"

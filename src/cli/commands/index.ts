@@ -29,6 +29,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./models.ts")).default,
   },
   {
+    name: "bench",
+    summary: "Time a model's inference and training steps on this machine",
+    load: async () => (await import("./bench.ts")).default,
+  },
+  {
     name: "roadmap",
     summary: "Train and compare the steps from ResNet to ConvNeXt, or show what they cost",
     load: async () => (await import("./roadmap.ts")).default,
