@@ -6,6 +6,7 @@ import { lowerBlockedChains } from "./lower/blocked-chains.ts"
 import { lowerFilterGradients } from "./lower/filter-gradient.ts"
 import { lowerPatches } from "./lower/patches.ts"
 import { lowerPointwise } from "./lower/pointwise.ts"
+import { lowerTransposedProducts } from "./lower/transposed-products.ts"
 import { lowerForWebGpu } from "./lower/webgpu.ts"
 import { type EncodedModel, type EncodeOptions, encodeOnnx } from "./onnx/encode.ts"
 import { mergeCommonSubexpressions } from "./passes/common-subexpressions.ts"
@@ -49,6 +50,7 @@ export const passes = {
   constants: foldConstants,
   simplify,
   productScales: foldProductScales,
+  transposedProducts: (graph, { device }) => (device === "cpu" ? lowerTransposedProducts(graph) : graph),
   commonSubexpressions: mergeCommonSubexpressions,
 } satisfies Record<string, Pass>
 
