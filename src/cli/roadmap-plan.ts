@@ -1,6 +1,7 @@
 /** `convnext roadmap --plan`: every step with its costs, and what the paper reports. */
 
 import { formatBytes, formatInteger, thin } from "../report/format.ts"
+import { misprintMark, paperDeviation, paperGflops, paperTop1 } from "../report/roadmap/paper.ts"
 import type { Timing } from "../roadmap/measure.ts"
 import type { RoadmapPlan } from "../roadmap/plan.ts"
 import type { PaperResult } from "../roadmap/steps.ts"
@@ -13,6 +14,7 @@ export interface TimedPlan extends RoadmapPlan {
 }
 
 interface TimingOptions {
+  device: string
   threads: number | undefined
   note(line: string): void
 }
@@ -20,7 +22,7 @@ interface TimingOptions {
 /** Times the networks of a plan, one after the other. */
 export async function timeNetworks(
   plan: RoadmapPlan,
-  { threads, note }: TimingOptions,
+  { device, threads, note }: TimingOptions,
 ): Promise<Record<string, Timing>> {
   await loadLibrary()
   const { measureModel } = await import("../roadmap/measure.ts")
@@ -28,7 +30,7 @@ export async function timeNetworks(
   const config = plan.scale === 1 ? {} : { scale: plan.scale }
   for (const { model } of [...plan.steps, ...plan.references]) {
     note(`timing ${model}`)
-    timings[model] = await measureModel(model, { imageSize: plan.imageSize, config, threads })
+    timings[model] = await measureModel(model, { imageSize: plan.imageSize, config, device, threads })
   }
   return timings
 }
@@ -45,8 +47,8 @@ export function planText(plan: TimedPlan): string {
     name,
     formatInteger(parameters),
     (macs / 1e9).toFixed(4),
-    paperGflops(paper),
-    paperTop1(paper),
+    gflopsCell(paper),
+    top1Cell(paper),
     formatBytes(activationBytes).replace(thin, " "),
     ...(timings ? timeCells(timings[model]!) : []),
   ])
@@ -74,10 +76,13 @@ const timeColumns: readonly Column[] = [
   { header: "training step", align: "right" },
 ]
 
-const paperGflops = ({ gflops, misprint }: PaperResult) => `${gflops.toFixed(2)}${misprint ? "*" : " "}`
+/** A place is kept for the mark, so that the digits stand under each other. */
+const gflopsCell = (paper: PaperResult) => paperGflops(paper) + misprintMark(paper).padEnd(1)
 
-const paperTop1 = ({ top1, top1Deviation }: PaperResult) =>
-  `${top1.toFixed(2)}${top1Deviation === undefined ? "" : ` +- ${top1Deviation.toFixed(2)}`}`
+function top1Cell(paper: PaperResult): string {
+  const deviation = paperDeviation(paper)
+  return `${paperTop1(paper)}${deviation === undefined ? "" : ` +- ${deviation}`}`
+}
 
 const timeCells = ({ inference, trainingStep }: Timing) =>
   [inference, trainingStep].map((seconds) => `${(seconds * 1000).toFixed(1)} ms`)

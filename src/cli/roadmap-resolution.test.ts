@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { checkResolutionFlags, resolutionText, runResolution } from "./roadmap-resolution.ts"
+import { resolutionText, runResolution } from "./roadmap-resolution.ts"
 
 const row = {
   model: "convnext_tiny",
@@ -31,14 +31,6 @@ test("the table has a line for each measurement, the power since the size before
   expect(lines.at(-1)).toBe(
     "not measured: vit_small_patch16_224 at 448 pixels, needs about 9.0 GiB, and 4.0 GiB may be used",
   )
-})
-
-test("options that do not go together are named", () => {
-  expect(() => checkResolutionFlags({ resolution: true, sizes: "224", threads: 1 })).not.toThrow()
-  expect(() => checkResolutionFlags({ plan: true })).not.toThrow()
-  expect(() => checkResolutionFlags({ resolution: true, epochs: 3 })).toThrow("so --epochs has no meaning with it")
-  expect(() => checkResolutionFlags({ resolution: true, data: "pets" })).toThrow("so DATA has no meaning with it")
-  expect(() => checkResolutionFlags({ plan: true, sizes: "224" })).toThrow("--sizes belongs to --resolution")
 })
 
 test("sizes that are none are refused before anything is measured", async () => {

@@ -1,34 +1,11 @@
 /** `convnext roadmap --resolution`: how the costs of models grow with the side of the images. */
 
-import { z } from "zod"
 import { formatBytes, thin } from "../report/format.ts"
 import type { ResolutionMeasurement } from "../roadmap/node/measure-resolution.ts"
 import { growthExponent, type ResolutionRow } from "../roadmap/resolution.ts"
 import { UsageError } from "../tensor/errors.ts"
-import { toKebab } from "../train/option-fields.ts"
 import type { CommandResult } from "./command.ts"
 import { type Column, formatTable } from "./table.ts"
-
-/** The options that `--resolution` takes. */
-export const resolutionOptions = {
-  resolution: z
-    .boolean()
-    .optional()
-    .describe("Measure here how MACs, time and memory of models grow with the side of the images"),
-  models: z.string().min(1).optional().meta({
-    placeholder: "A,B",
-    description: "Models for --resolution; by default a ResNet, ViT, Swin and ConvNeXt of about the same cost",
-  }),
-  sizes: z
-    .string()
-    .min(1)
-    .optional()
-    .meta({ placeholder: "N,N", description: "Sides for --resolution, in pixels; by default 224,384,512,768,1024" }),
-  svg: z.string().min(1).optional().meta({ placeholder: "FILE", description: "File for the chart of --resolution" }),
-}
-
-/** Options with which `--resolution` can do something, besides those above. */
-const shared: readonly string[] = ["device", "threads"]
 
 interface ResolutionFlags {
   models?: string
@@ -36,19 +13,6 @@ interface ResolutionFlags {
   svg?: string
   device?: string
   threads?: number
-}
-
-/** Throws a UsageError for an option that has no meaning with `--resolution`, or for one of its own without it. */
-export function checkResolutionFlags(given: Readonly<Record<string, unknown>>): void {
-  const own = Object.keys(resolutionOptions)
-  if (given.resolution) {
-    const useless = Object.keys(given).find((name) => !own.includes(name) && !shared.includes(name))
-    if (useless === undefined) return
-    const flag = useless === "data" ? "DATA" : `--${toKebab(useless)}`
-    throw new UsageError(`--resolution trains nothing, so ${flag} has no meaning with it: leave one of them out`)
-  }
-  const stray = own.find((name) => name !== "resolution" && given[name] !== undefined)
-  if (stray !== undefined) throw new UsageError(`--${stray} belongs to --resolution: add that, or leave it out`)
 }
 
 /** Measures, and draws the chart where it is asked for. */

@@ -1,6 +1,7 @@
 /** What `convnext roadmap` prints when it ends. */
 
-import { meanOf } from "../roadmap/effects.ts"
+import { paperTop1 } from "../report/roadmap/paper.ts"
+import { meanOf } from "../roadmap/statistics.ts"
 import { roadmapSteps } from "../roadmap/steps.ts"
 import type { RoadmapResult } from "../run/roadmap/study.ts"
 import { shellCommand } from "../run/shell.ts"
@@ -19,7 +20,7 @@ export function studySummary({
   const rows = roadmapSteps(settings.regime, { scale: settings.scale }).flatMap(({ id, paper }) => {
     const top1 = runs.filter(({ step }) => step === id).map((run) => run.top1)
     if (top1.length === 0) return []
-    return [[id, formatPercent(meanOf(top1)), `${top1.length}`, `${paper.top1.toFixed(1)}%`]]
+    return [[id, formatPercent(meanOf(top1)), `${top1.length}`, `${paperTop1(paper)}%`]]
   })
   const goOn = shellCommand("npx", "convnext", "roadmap", "--out", folder)
   return [

@@ -1,29 +1,17 @@
-/** The page's style sheet: system fonts, one accent for what is right, one for what is wrong, light, dark and print. */
+/** The style sheet of all reports. */
+
+import { darkColours, fontFamily, lightColours } from "./palette.ts"
+
+/** System fonts, one accent for what is right, one for what is wrong, light, dark and print. */
 export const styles = `
 :root {
   color-scheme: light dark;
-  --paper: #fbfaf7;
-  --card: #ffffff;
-  --ink: #1c1e21;
-  --soft: #5d626b;
-  --rule: #e5e2da;
-  --right: #2457c5;
-  --wrong: #c2540a;
-  --on-strong: #ffffff;
-  --warning: #fdf1dc;
+  ${lightColours}
   --mono: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace;
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --paper: #131518;
-    --card: #1a1d21;
-    --ink: #e7e5df;
-    --soft: #a0a5ad;
-    --rule: #30343a;
-    --right: #86abff;
-    --wrong: #f29a56;
-    --on-strong: #10131a;
-    --warning: #33291a;
+    ${darkColours}
   }
 }
 * { box-sizing: border-box; }
@@ -34,7 +22,7 @@ body {
   max-width: 1088px;
   background: var(--paper);
   color: var(--ink);
-  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
+  font: 16px/1.55 ${fontFamily};
   font-variant-numeric: tabular-nums;
 }
 h1, h2, h3, p, dl, dd, figure, pre { margin: 0; }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { deviationOf, effectOf, rankCorrelation, stepBefore } from "./effects.ts"
+import { effectBetween, effectOf, stepBefore } from "./effects.ts"
 import { roadmapGroups } from "./groups.ts"
 import { type RoadmapStepId, roadmapStepIds, roadmapSteps } from "./steps.ts"
 import { studyFixture } from "./study.fixture.ts"
@@ -36,7 +36,27 @@ describe("the effect of a step", () => {
     const study = studyFixture({ resnet: [0.8], "stage-ratio": [0.82] })
     const effect = effectOf(find("stage-ratio"), study)!
     expect(effect).toMatchObject({ basis: "images", verdict: "unclear" })
-    expect(effect.halfWidth).toBeCloseTo(1.96 * Math.sqrt((0.8 * 0.2 + 0.82 * 0.18) / 2000), 12)
+    expect(effect.halfWidth).toBeCloseTo(1.96 * Math.sqrt((0.8 * 0.2 + 0.82 * 0.18) / 2000), 4)
+    expect(effectOf(find("stage-ratio"), studyFixture({ resnet: [0.8], "stage-ratio": [0.84] }))!.verdict).toBe("up")
+  })
+
+  test("is never sure, however few seeds agree and whatever the shares are", () => {
+    const halfWidth = (from: number[], to: number[]) =>
+      effectOf(find("stage-ratio"), studyFixture({ resnet: from, "stage-ratio": to }))!.halfWidth
+    // Two seeds with the same difference: 4,000 counts on both sides.
+    expect(halfWidth([0.8, 0.7], [0.81, 0.71])).toBeCloseTo(1.96 * Math.sqrt((0.75 * 0.25 + 0.76 * 0.24) / 4000), 4)
+    expect(halfWidth([1], [1])).toBeGreaterThan(0.001)
+    expect(halfWidth([0], [1])).toBeGreaterThan(0.001)
+    // Where the seeds lie further apart than counting explains, they decide.
+    expect(halfWidth([0.5, 0.5], [0.45, 0.55])).toBeCloseTo((12.706 * 0.1) / 2, 6)
+  })
+
+  test("of the whole road is that between its ends, by the seeds that both have", () => {
+    const study = studyFixture({ resnet: [0.5, 0.9], "separate-downsampling": [0.6, 0.99, 0.2] })
+    const effect = effectBetween("resnet", "separate-downsampling", study)!
+    expect(effect).toMatchObject({ before: "resnet", step: "separate-downsampling", basis: "seeds", verdict: "up" })
+    expect(effect.mean).toBeCloseTo(0.095, 12)
+    expect(effectBetween("resnet", "gelu", study)).toBeUndefined()
   })
 
   test("needs a common seed", () => {
@@ -45,39 +65,6 @@ describe("the effect of a step", () => {
     expect(effectOf(find("stage-ratio"), studyFixture({ "stage-ratio": [0.8] }))).toBeUndefined()
     expect(effectOf(find("resnet"), study)).toBeUndefined()
   })
-})
-
-test("Spearman's correlation has known values, also with ties", () => {
-  expect(rankCorrelation([1, 2, 3, 4].map((x) => [x, x ** 3] as const))).toBeCloseTo(1, 12)
-  expect(rankCorrelation([1, 2, 3, 4].map((x) => [x, -x] as const))).toBeCloseTo(-1, 12)
-  // Ranks 1, 2.5, 2.5, 4, 5 and 2, 1, 3.5, 3.5, 5: both of square sum 9.5 around 3, and of product 7.25.
-  expect(
-    rankCorrelation([
-      [1, 3],
-      [2, 1],
-      [2, 4],
-      [4, 4],
-      [5, 5],
-    ]),
-  ).toBeCloseTo(7.25 / 9.5, 12)
-  expect(
-    rankCorrelation([
-      [1, 1],
-      [2, 2],
-    ]),
-  ).toBeUndefined()
-  expect(
-    rankCorrelation([
-      [1, 1],
-      [1, 2],
-      [1, 3],
-    ]),
-  ).toBeUndefined()
-})
-
-test("the deviation is that of a sample", () => {
-  expect(deviationOf([1, 2, 3, 4])).toBeCloseTo(Math.sqrt(5 / 3), 12)
-  expect(deviationOf([1])).toBeUndefined()
 })
 
 test("the groups of the figure hold every step once, in order", () => {

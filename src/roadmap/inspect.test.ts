@@ -3,7 +3,7 @@ import "../index.ts"
 import { createModel } from "../models/model.ts"
 import { ndarray, zeros } from "../tensor/ndarray.ts"
 import { Random } from "../tensor/random.ts"
-import { inspectStep } from "./inspect.ts"
+import { inspectModel } from "./inspect.ts"
 import { receptiveField } from "./receptive-field.ts"
 import { shiftConsistency } from "./shift-consistency.ts"
 
@@ -16,7 +16,7 @@ test("shifts are measured on all images, the receptive field on 50 of them, even
   })
   const images = zeros([100, 32, 32, 1])
   new Random(3, "noise").fillNormal(images.data)
-  const { consistency, receptiveField: field } = await inspectStep(model, images, { maxShift: 2, seed: 5 })
+  const { consistency, receptiveField: field } = await inspectModel(model, images, { maxShift: 2, seed: 5 })
   expect(consistency).toEqual(await shiftConsistency(model, images, { maxShift: 2, seed: 5 }))
   expect(consistency.images).toBe(100)
   const every2nd = images.data.filter((_, i) => Math.floor(i / 1024) % 2 === 0)

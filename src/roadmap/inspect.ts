@@ -26,7 +26,7 @@ const FIELD_IMAGES = 50
  * @param images float32 [N, H, W, C], as the model takes them; such that it did not learn from
  * Throws as `shiftConsistency` and `receptiveField` do.
  */
-export async function inspectStep(
+export async function inspectModel(
   model: Model,
   images: NdArray,
   options: InspectOptions = {},

@@ -19,6 +19,8 @@ export interface MeasureOptions {
   batchSize?: number
   /** What differs from the registered config. */
   config?: Readonly<Record<string, unknown>>
+  /** A device's name, as `createModel` takes it. Default "auto". */
+  device?: string
   /** Threads of one run. Default: the cores there are. */
   threads?: number
 }
@@ -28,8 +30,8 @@ const RUNS = 3
 
 /** Times a model with fresh weights on random images, each program once without the clock to be compiled. */
 export async function measureModel(name: string, options: MeasureOptions): Promise<Timing> {
-  const { imageSize, batchSize = 4, config, threads } = options
-  const model = await createModel(name, { config, threads })
+  const { imageSize, batchSize = 4, config, device, threads } = options
+  const model = await createModel(name, { config, device, threads })
   const trainer = await createTrainer(model, { optimizer: { name: "adamw", lr: 1e-3 } })
   const { inChannels, numClasses } = model.config
   const shape = [batchSize, imageSize, imageSize, inChannels]

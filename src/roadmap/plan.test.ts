@@ -1,15 +1,16 @@
 import { expect, test } from "vitest"
 import { activationBytes } from "./activations.ts"
-import { paperActivations } from "./paper-activations.ts"
+import { paperCosts } from "./paper-costs.ts"
 import { planRoadmap } from "./plan.ts"
-import { PLAN_IMAGE_SIZE, roadmapReferences, roadmapSteps } from "./steps.ts"
+import { countCosts, PLAN_IMAGE_SIZE, roadmapReferences, roadmapSteps } from "./steps.ts"
 
-test("the table of activation memory holds what the networks keep", () => {
+test("the table of costs holds what the networks have", () => {
   const networks = ([50, 200] as const).flatMap((regime) => [...roadmapSteps(regime), ...roadmapReferences(regime)])
-  const counted = networks.map(({ model }) => [model, activationBytes(model, { imageSize: PLAN_IMAGE_SIZE })])
-  expect(paperActivations, "run `npm run build && node scripts/count-activations.mjs`").toEqual(
-    Object.fromEntries(counted),
-  )
+  const counted = networks.map(({ model }) => {
+    const { parameters, macs } = countCosts(model)
+    return [model, [parameters, macs, activationBytes(model, { imageSize: PLAN_IMAGE_SIZE })]]
+  })
+  expect(paperCosts, "run `npm run build && node scripts/count-roadmap.mjs`").toEqual(Object.fromEntries(counted))
 })
 
 test("a block without norms and activations keeps less", () => {
@@ -40,7 +41,7 @@ test("a scaled plan counts the scaled networks", () => {
   expect(scale).toBe(0.25)
   const [first] = steps
   expect(first!.activationBytes).toBe(activationBytes("roadmap/50", { imageSize: 224, config: { scale: 0.25 } }))
-  expect(first!.activationBytes).toBeLessThan(paperActivations["roadmap/50/resnet"]! / 3)
+  expect(first!.activationBytes).toBeLessThan(paperCosts["roadmap/50/resnet"]![2] / 3)
   expect(references).toEqual([])
   expect(planRoadmap(50).references.map(({ parameters }) => parameters)).toEqual([25_557_032, 28_288_354, 22_050_664])
 })

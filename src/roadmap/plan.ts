@@ -2,7 +2,7 @@
 
 import type { Regime } from "../models/roadmap-steps.ts"
 import { activationBytes } from "./activations.ts"
-import { paperActivations } from "./paper-activations.ts"
+import { paperCosts } from "./paper-costs.ts"
 import { PLAN_IMAGE_SIZE, type RoadmapNetwork, type RoadmapStep, roadmapReferences, roadmapSteps } from "./steps.ts"
 
 interface Memory {
@@ -28,7 +28,7 @@ export interface RoadmapPlan {
  */
 export function planRoadmap(regime: Regime, { scale = 1 }: { scale?: number } = {}): RoadmapPlan {
   const withMemory = <N extends RoadmapNetwork>(network: N): N & Memory => {
-    return { ...network, activationBytes: paperActivations[network.model] ?? countActivations(network.model) }
+    return { ...network, activationBytes: paperCosts[network.model]?.[2] ?? countActivations(network.model) }
   }
   const scaled = (step: RoadmapStep) => ({ ...step, activationBytes: countActivations(step.model, { scale }) })
   return {

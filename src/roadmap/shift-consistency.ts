@@ -9,6 +9,7 @@ import { printShape } from "../tensor/dim.ts"
 import { checkCount, UsageError } from "../tensor/errors.ts"
 import { type NdArray, ndarray, zeros } from "../tensor/ndarray.ts"
 import { Random } from "../tensor/random.ts"
+import { meanOf } from "./statistics.ts"
 
 export interface ShiftConsistencyOptions {
   /** Largest shift along each axis, in pixels. Default 4. */
@@ -72,7 +73,7 @@ export async function shiftConsistency(
     ]
     const shares: number[] = []
     for (const shift of directions) shares.push(agreement(unmoved, await top1(() => shift)))
-    unchanged.push({ pixels, share: mean(shares) })
+    unchanged.push({ pixels, share: meanOf(shares) })
   }
   const pairs: number[] = []
   for (let pair = 0; pair < PAIRS; pair++) {
@@ -80,7 +81,7 @@ export async function shiftConsistency(
       top1((image) => randomShift(new Random(seed, "shift", image, pair, which), maxShift))
     pairs.push(agreement(await member(0), await member(1)))
   }
-  return { images: count, maxShift, consistency: mean(pairs), unchanged }
+  return { images: count, maxShift, consistency: meanOf(pairs), unchanged }
 }
 
 function randomShift(random: Random, maxShift: number): Shift {
@@ -139,6 +140,4 @@ function shiftImage(
 }
 
 const agreement = (a: readonly number[], b: readonly number[]): number =>
-  mean(a.map((top1, i) => Number(top1 === b[i])))
-
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+  meanOf(a.map((top1, i) => Number(top1 === b[i])))

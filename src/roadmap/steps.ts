@@ -3,7 +3,6 @@
  * ConvNet for the 2020s" (arXiv 2201.03545): section 2, tables 10 (ResNet-50) and 11 (ResNet-200).
  */
 
-import { counts } from "../models/counts.ts"
 import { Network } from "../models/network.ts"
 import { describeModel } from "../models/registry.ts"
 import {
@@ -16,6 +15,7 @@ import {
   regimes,
 } from "../models/roadmap-steps.ts"
 import { UsageError } from "../tensor/errors.ts"
+import { paperCosts } from "./paper-costs.ts"
 
 /** Side of the images for which the paper counts, in pixels. */
 export const PLAN_IMAGE_SIZE = 224
@@ -225,7 +225,7 @@ export function roadmapSteps(regime: Regime, { scale = 1 }: { scale?: number } =
       changes: changedFields(regime, id),
       steps: changesUpTo(id),
       sideBranch: isSideBranch(id),
-      ...costsOf(model, { scale }),
+      ...costsOf(model, scale),
       paper: { top1, ...(top1Deviation && { top1Deviation }), gflops, source, ...(misprint && { misprint }) },
     }
   })
@@ -235,8 +235,7 @@ export function roadmapSteps(regime: Regime, { scale = 1 }: { scale?: number } =
 export function roadmapReferences(regime: Regime): RoadmapNetwork[] {
   checkRegime(regime)
   return references[regime].map(([title, model, paper]) => {
-    const [parameters, macs] = counts[model]!
-    return { regime, title, model, parameters, macs, paper }
+    return { regime, title, model, ...costsOf(model, 1), paper }
   })
 }
 
@@ -245,7 +244,19 @@ function checkRegime(regime: Regime): void {
     throw new UsageError(`the roadmap has the regimes ${regimes.join(" and ")}, got ${regime}`)
 }
 
-function costsOf(model: string, config: Record<string, unknown>): { parameters: number; macs: number } {
+/** Of the full networks by heart: a list of them need not build each. */
+function costsOf(model: string, scale: number): { parameters: number; macs: number } {
+  const known = scale === 1 ? paperCosts[model] : undefined
+  if (known === undefined) return countCosts(model, { scale })
+  const [parameters, macs] = known
+  return { parameters, macs }
+}
+
+/** Builds a network without its weights, and counts its parameters and the multiply-accumulates of one image. */
+export function countCosts(
+  model: string,
+  config?: Readonly<Record<string, unknown>>,
+): { parameters: number; macs: number } {
   const network = new Network(describeModel(model, config))
   return { parameters: network.parameterCount, macs: network.macs(PLAN_IMAGE_SIZE, PLAN_IMAGE_SIZE) }
 }

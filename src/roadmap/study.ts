@@ -3,7 +3,8 @@
  * trains it, src/report/ draws it.
  */
 
-import type { Regime } from "../models/roadmap-steps.ts"
+import { z } from "zod"
+import { regimes } from "../models/roadmap-steps.ts"
 import { suggestion, UsageError } from "../tensor/errors.ts"
 import type { TrainOptions } from "../train/options.ts"
 import type { EpochRecord } from "../train/record.ts"
@@ -14,21 +15,23 @@ import { type RoadmapStep, type RoadmapStepId, roadmapSteps } from "./steps.ts"
 export const recipeNames = ["quick", "paper"] as const
 export type RecipeName = (typeof recipeNames)[number]
 
-/** What is the same for all runs of a study. */
-export interface StudySettings {
+/** What is the same for all runs of a study: what its folder keeps, and what it may be asked to go on with. */
+export const studySettings = z.object({
   /** Folder of the data; undefined for the images that come along. */
-  data?: string
-  regime: Regime
+  data: z.string().optional(),
+  regime: z.literal(regimes),
   /** Factor on all widths and depths. */
-  scale: number
+  scale: z.number(),
   /** Side of the images, in pixels. */
-  imageSize: number
-  recipe: RecipeName
-  epochs: number
-  batchSize: number
+  imageSize: z.number(),
+  recipe: z.enum(recipeNames),
+  epochs: z.number(),
+  batchSize: z.number(),
   /** Learning rate at its highest. */
-  lr: number
-}
+  lr: z.number(),
+})
+
+export type StudySettings = z.infer<typeof studySettings>
 
 /** What is known of the data of a study. */
 export interface StudyData {
@@ -57,11 +60,14 @@ export interface StudyRun {
   /** Duration of all epochs, with their measurements. */
   seconds: number
   epochs: EpochRecord[]
+  /** Of this package, and the machine, when it was finished; undefined for runs of versions that did not keep them. */
+  version?: string
+  machine?: string
   /** What the trained network is like beyond its accuracy; undefined where nobody has looked yet. */
   inspection?: StepInspection
 }
 
-/** A network whose training failed. */
+/** A network whose training failed, or whose files are damaged. */
 export interface StudyFailure {
   step: RoadmapStepId
   seed: number
@@ -72,7 +78,7 @@ export interface StudyFailure {
 export interface RoadmapStudy {
   settings: StudySettings
   data: StudyData
-  /** Of this package, and the machine, in the last call. */
+  /** Of this package, and the machine, where the runs were made: of several all, joined by "; ". */
   version: string
   machine: string
   /** In the order of the paper, then of the seeds. */

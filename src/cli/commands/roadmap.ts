@@ -5,14 +5,12 @@ import { type Regime, regimes } from "../../models/roadmap-steps.ts"
 import { planRoadmap } from "../../roadmap/plan.ts"
 import { recipeNames } from "../../roadmap/study.ts"
 import type { RoadmapResult } from "../../run/roadmap/study.ts"
-import { UsageError } from "../../tensor/errors.ts"
-import { toKebab } from "../../train/option-fields.ts"
 import { trainOptions } from "../../train/options.ts"
 import { type CommandResult, defineCommand } from "../command.ts"
 import { loadLibrary } from "../library.ts"
 import { createProgress } from "../progress.ts"
+import { checkRoadmapFlags, resolutionOptions } from "../roadmap-flags.ts"
 import { planText, type TimedPlan, timeNetworks } from "../roadmap-plan.ts"
-import { checkResolutionFlags, resolutionOptions, runResolution } from "../roadmap-resolution.ts"
 import { studySummary } from "../roadmap-study.ts"
 import { listenForStop } from "../signals.ts"
 
@@ -60,9 +58,6 @@ const options = z.object({
 
 type Options = z.output<typeof options>
 
-/** What `--plan` can do with. */
-const planNames: readonly string[] = ["plan", "regime", "scale", "measure", "threads"]
-
 export default defineCommand({
   details:
     "The paper's way from ResNet to ConvNeXt, step by step, trained on your images or on those that come along: the same recipe and the same order of images for all, both ends of the road first. The folder of the study holds roadmap.html, roadmap.svg and a run for each step and seed. It can be stopped at any moment, and goes on when it is started again; what was given at first need not be given again. Each step is also a model: convnext train DATA --model roadmap/50/depthwise.",
@@ -81,31 +76,26 @@ export default defineCommand({
     ],
   ],
   async run(values, { given, note }) {
-    checkResolutionFlags(given)
-    if (values.resolution) return runResolution(values, note)
-    return values.plan ? showPlan(values, given, note) : trainStudy(values, given, note)
+    checkRoadmapFlags(given)
+    if (values.resolution) {
+      const { runResolution } = await import("../roadmap-resolution.ts")
+      return runResolution(values, note)
+    }
+    return values.plan ? showPlan(values, note) : trainStudy(given, note)
   },
 })
 
-async function showPlan(values: Options, given: object, note: (line: string) => void): Promise<CommandResult> {
-  const useless = Object.keys(given).find((name) => !planNames.includes(name))
-  if (useless !== undefined) {
-    const name = useless === "data" ? "DATA" : `--${toKebab(useless)}`
-    throw new UsageError(`--plan trains nothing, so ${name} has no meaning with it: leave one of them out`)
-  }
-  const { regime, scale, measure, threads } = values
+async function showPlan(
+  { regime, scale, measure, device, threads }: Options,
+  note: (line: string) => void,
+): Promise<CommandResult> {
   const asked = regime === undefined ? regimes : [Number(regime) as Regime]
   const plans: TimedPlan[] = asked.map((one) => planRoadmap(one, { scale }))
-  if (measure) for (const one of plans) one.timings = await timeNetworks(one, { threads, note })
+  if (measure) for (const one of plans) one.timings = await timeNetworks(one, { device, threads, note })
   return { json: plans, text: () => plans.map(planText).join("\n\n") }
 }
 
-async function trainStudy(
-  values: Options,
-  given: z.input<typeof options>,
-  note: (line: string) => void,
-): Promise<CommandResult> {
-  if (values.measure) throw new UsageError("--measure belongs to --plan: convnext roadmap --plan --measure")
+async function trainStudy(given: z.input<typeof options>, note: (line: string) => void): Promise<CommandResult> {
   const { runRoadmap } = await loadLibrary()
   const progress = await createProgress(process.stderr)
   const stop = listenForStop(

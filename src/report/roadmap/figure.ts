@@ -4,7 +4,8 @@ import { roadmapGroups } from "../../roadmap/groups.ts"
 import type { RoadmapStudy } from "../../roadmap/study.ts"
 import { formatCount, thin } from "../format.ts"
 import { type Content, html, Markup } from "../html.ts"
-import { coordinate, linearScale, niceTicks } from "../svg/scale.ts"
+import { coordinate, linearScale, niceTicks, wrapText } from "../svg/scale.ts"
+import { formatPaperTop1, misprintMark, misprintNote, paperGflops } from "./paper.ts"
 import { formatTop1, type StepRow, stepRows, swinOf } from "./rows.ts"
 import { figureStyles } from "./styles.ts"
 
@@ -13,7 +14,11 @@ const rowHeight = 25
 const headingHeight = 27
 const barHeight = 13
 const top = 58
+/** For the legend. Notes come under it. */
 const bottomMargin = 52
+const noteHeight = 16
+/** Characters that a line of notes has room for. */
+const noteLength = 178
 /** Where the panels lie: from left to right the bars, and behind them columns that end at `value` and `costs`. */
 const here = { left: 206, right: 430, value: 518, costs: 588 }
 const paper = { left: 634, right: 838, value: 926, costs: 990 }
@@ -25,9 +30,10 @@ interface Bar {
   deviation: number | undefined
   /** Of each seed, where they are known. */
   seeds: readonly number[]
-  /** Multiply-accumulates. */
-  macs: number
   label: string
+  /** Multiply-accumulates, and how they are written. */
+  macs: number
+  costs: string
 }
 
 interface Panel {
@@ -43,7 +49,9 @@ interface Panel {
 
 /** Draws the figure as an SVG 1,000 units wide; styles are the page's. */
 export function roadmapFigure(study: RoadmapStudy): Markup {
-  const { rows, height } = layOut(stepRows(study))
+  const { rows, bottom } = layOut(stepRows(study))
+  const notes = misprintNotes(rows)
+  const height = bottom + bottomMargin + notes.length * noteHeight
   const swin = swinOf(study)
   const trained = rows.some(({ row }) => row.result)
   const panels: Panel[] = [
@@ -58,8 +66,11 @@ export function roadmapFigure(study: RoadmapStudy): Markup {
   const label = `Top-1 accuracy at each step from ResNet to ConvNeXt, ${trained ? "trained here" : "nothing trained yet"}, beside the paper's`
   return html`<svg class="chart roadmap" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${label}">
 ${rows.map(({ row, y, heading }) => drawName(row, y, heading))}
-${panels.map((panel) => drawPanel(panel, rows, height - bottomMargin))}
-${drawLegend(height, panels[1]!.line!.title)}</svg>`
+${panels.map((panel) => drawPanel(panel, rows, bottom))}
+${drawLegend(bottom + bottomMargin - 20, panels[1]!.line!.title)}${notes.map(
+  (note, i) => html`<text class="footnote" x="24" y="${bottom + bottomMargin + i * noteHeight}">${note}</text>
+`,
+)}</svg>`
 }
 
 /** The figure as a file of its own, for light and dark pages. */
@@ -78,14 +89,23 @@ interface PlacedRow {
   heading?: string
 }
 
-function layOut(rows: readonly StepRow[]): { rows: PlacedRow[]; height: number } {
+/** The rows under each other, and where they end. */
+function layOut(rows: readonly StepRow[]): { rows: PlacedRow[]; bottom: number } {
   let y = top
   const placed = rows.map((row): PlacedRow => {
     const heading = roadmapGroups.find(({ steps }) => steps[0] === row.step.id)?.title
     y += rowHeight + (heading === undefined ? 0 : headingHeight)
     return { row, y: y - rowHeight / 2, heading }
   })
-  return { rows: placed, height: y + bottomMargin }
+  return { rows: placed, bottom: y }
+}
+
+/** Lines that say what is wrong with the paper's numbers that have a mark. */
+function misprintNotes(rows: readonly PlacedRow[]): string[] {
+  return rows.flatMap(({ row: { number, step } }) => {
+    const note = misprintNote(step.paper)
+    return note === undefined ? [] : wrapText(note.replace("*", `* ${number}:`), noteLength)
+  })
 }
 
 function ourBar({ result }: StepRow): Bar | undefined {
@@ -95,20 +115,20 @@ function ourBar({ result }: StepRow): Bar | undefined {
     top1: top1 * 100,
     deviation: deviation && deviation * 100,
     seeds: runs.map((run) => run.top1 * 100),
-    macs,
     label: formatTop1(top1, deviation),
+    macs,
+    costs: formatCount(macs),
   }
 }
 
 function paperBar({ step: { paper } }: StepRow): Bar {
-  const deviation = paper.top1Deviation
-  const spread = deviation === undefined ? undefined : deviation / 100
   return {
     top1: paper.top1,
-    deviation,
+    deviation: paper.top1Deviation,
     seeds: [],
+    label: formatPaperTop1(paper),
     macs: paper.gflops * 1e9,
-    label: formatTop1(paper.top1 / 100, spread),
+    costs: `${paperGflops(paper)}${thin}G${misprintMark(paper)}`,
   }
 }
 
@@ -123,7 +143,7 @@ function drawPanel(
   bottom: number,
 ): Content {
   const known = bars.filter((bar) => bar !== undefined)
-  const values = known.flatMap(({ top1, seeds, deviation = 0 }) => [top1 - deviation, top1 + deviation, ...seeds])
+  const values = known.flatMap((bar) => [...spreadOf(bar), ...bar.seeds])
   const all = line ? [...values, line.top1] : values
   const head = html`<text class="panel" x="${left}" y="20">${title}</text><text class="tick" x="${costs}" y="20" text-anchor="end">MACs</text>
 `
@@ -149,6 +169,11 @@ function drawPanel(
 ${rows.map(({ row, y }, i) => drawBar(bars[i], { row, y, left, value, costs, toX, toCosts }))}${reference}`
 }
 
+/** One standard deviation to both sides, as far as shares go. */
+function spreadOf({ top1, deviation = 0 }: Bar): [low: number, high: number] {
+  return [Math.max(0, top1 - deviation), Math.min(100, top1 + deviation)]
+}
+
 interface BarPlace {
   row: StepRow
   y: number
@@ -163,20 +188,18 @@ function drawBar(bar: Bar | undefined, { row, y, left, value, costs, toX, toCost
   if (!bar)
     return html`<text class="tick" x="${left + 6}" y="${y + 4}">not trained</text>
 `
-  const { top1, deviation, seeds, macs, label } = bar
+  const { top1, deviation, seeds, macs, costs: written, label } = bar
   const end = coordinate(toX(top1))
-  const spread =
-    deviation === undefined ? undefined : [coordinate(toX(top1 - deviation)), coordinate(toX(top1 + deviation))]
+  const spread = deviation === undefined ? undefined : spreadOf(bar).map((share) => coordinate(toX(share)))
   const at = coordinate(toCosts(macs))
-  return html`<g><title>${row.step.title}: ${label}${thin}%, ${formatCount(macs)} MACs</title><rect class="${row.step.sideBranch ? "bar side" : "bar"}" x="${left}" y="${y - barHeight / 2}" width="${Math.max(0, coordinate(end - left))}" height="${barHeight}" rx="1.5"/>${
+  return html`<g><title>${row.step.title}: ${label}${thin}%, ${written} MACs</title><rect class="${row.step.sideBranch ? "bar side" : "bar"}" x="${left}" y="${y - barHeight / 2}" width="${Math.max(0, coordinate(end - left))}" height="${barHeight}" rx="1.5"/>${
     spread &&
     html`<path class="spread" d="M${spread[0]} ${y}H${spread[1]}M${spread[0]} ${y - 4}v8M${spread[1]} ${y - 4}v8"/>`
-  }${seeds.length > 1 ? seeds.map((seed) => html`<circle class="seed" cx="${coordinate(toX(seed))}" cy="${y}" r="2"/>`) : undefined}<path class="costs" d="M${at} ${y - 5}l5 5l-5 5l-5-5z"/><text class="value" x="${value}" y="${y + 4}" text-anchor="end">${label}</text><text class="tick" x="${costs}" y="${y + 4}" text-anchor="end">${formatCount(macs)}</text></g>
+  }${seeds.length > 1 ? seeds.map((seed) => html`<circle class="seed" cx="${coordinate(toX(seed))}" cy="${y}" r="2"/>`) : undefined}<path class="costs" d="M${at} ${y - 5}l5 5l-5 5l-5-5z"/><text class="value" x="${value}" y="${y + 4}" text-anchor="end">${label}</text><text class="tick" x="${costs}" y="${y + 4}" text-anchor="end">${written}</text></g>
 `
 }
 
-function drawLegend(height: number, swin: string): Content {
-  const y = height - 20
+function drawLegend(y: number, swin: string): Content {
   return html`<rect class="bar" x="24" y="${y - 10}" width="22" height="11" rx="1.5"/><text class="tick" x="52" y="${y}">kept</text><rect class="bar side" x="100" y="${y - 10}" width="22" height="11" rx="1.5"/><text class="tick" x="128" y="${y}">tried, not kept</text><path class="spread" d="M238 ${y - 4}h22M238 ${y - 8}v8M260 ${y - 8}v8"/><text class="tick" x="266" y="${y}">± standard deviation; circles: seeds</text><path class="costs" d="M556 ${y - 9}l5 5l-5 5l-5-5z"/><text class="tick" x="567" y="${y}">multiply-accumulates, from 0</text><line class="swin" x1="776" x2="798" y1="${y - 4}" y2="${y - 4}"/><text class="tick" x="804" y="${y}">${swin} in the paper</text>
 `
 }

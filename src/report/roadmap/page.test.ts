@@ -4,8 +4,7 @@ import { fullStudy, inspectionFixture, runFixture, studyFixture } from "../../ro
 import type { RoadmapStudy } from "../../roadmap/study.ts"
 import { renderRoadmapFigure } from "./figure.ts"
 import { renderRoadmapPage } from "./page.ts"
-import { readStudy } from "./reading.ts"
-import { formatPoints, stepRows } from "./rows.ts"
+import { formatPoints } from "./rows.ts"
 
 /** Fails unless the tags of a document are closed in the order in which they were opened. */
 function expectClosed(document: string): void {
@@ -67,7 +66,7 @@ describe.each(Object.entries(studies))("%s", (_, study) => {
     const text = textOf(page)
     for (const { title, paper } of roadmapSteps(study.settings.regime, { scale: 0.25 })) {
       expect(text).toContain(title)
-      expect(textOf(figure)).toContain(paper.top1.toFixed(1))
+      expect(textOf(figure)).toContain(paper.top1.toFixed(2))
     }
   })
 })
@@ -109,26 +108,93 @@ test("the blocks show what a step changes: 3x3 among all channels becomes depthw
   expect(article).toContain("Before: Patchify stem")
 })
 
-describe("the reading", () => {
-  const read = (study: RoadmapStudy) => readStudy(study, stepRows(study)).join("\n")
+test("shares from one seed say how uncertain so few images leave them", () => {
+  // Of 200 images: shares of 0.75 and 0.875, 2 sqrt(p (1 - p) / n) with a hit and a miss added.
+  const page = renderRoadmapPage(seenStudy())
+  expect(page).toContain(
+    "Shares from one seed are uncertain by ± 4.7 to 6.1 points: two standard errors of so few images",
+  )
+  const sure = { ...runFixture("resnet", 0, 0.8), inspection: inspectionFixture(1, 16) }
+  expect(renderRoadmapPage({ ...studyFixture({}), runs: [sure] })).toContain("uncertain by ± 1.0 points")
+  const several = [0, 1].map((seed) => ({ ...sure, seed }))
+  expect(renderRoadmapPage({ ...studyFixture({}), runs: several })).not.toContain("Shares from one seed")
+})
 
-  test("says how far the road led, and in which order the networks rank", () => {
-    const text = read(fullStudy())
-    expect(text).toContain("+7.5 points, where the paper has +3.2")
-    expect(text).toContain("The 16 networks rank largely as in the paper")
-    expect(text).not.toContain("leads down")
+describe("the figure", () => {
+  const regime200 = (top1 = {}) => studyFixture(top1, { settings: { ...fullStudy().settings, regime: 200 } })
+
+  test("has the paper's numbers with their digits, and marks and explains those that seem misprinted", () => {
+    const text = textOf(renderRoadmapFigure(studyFixture({}))).replace(/\s+/g, " ")
+    for (const numbers of [
+      "80.35 ± 0.08 4.10 G ",
+      "80.50 ± 0.02 5.27 G ",
+      "81.47 ± 0.09 4.46 G* ",
+      "81.97 ± 0.06 4.49 G* ",
+    ])
+      expect(text).toContain(numbers)
+    expect(text).toContain(
+      "* 15: The paper’s figure seems a misprint: another kind of norm adds no multiply-accumulates",
+    )
+    expect(text).toContain("* 16: The paper’s figure seems a misprint: the network that was released has 4.456")
+    const other = textOf(renderRoadmapFigure(regime200()))
+    expect(other).toContain("82.30")
+    expect(other).not.toContain("*")
   })
 
-  test("claims no effect that its uncertainty covers", () => {
-    const text = read(studyFixture({ resnet: [0.8, 0.7, 0.75], "stage-ratio": [0.81, 0.69, 0.77] }))
-    expect(text).toContain("Of 1 step that can be compared with the network before, none has an effect")
-    const clear = read(studyFixture({ resnet: [0.8, 0.7, 0.75], "stage-ratio": [0.82, 0.721, 0.77] }))
-    expect(clear).toContain("1 has an effect that is larger than its uncertainty: Stage ratio (+2.0)")
+  test("keeps a spread that would reach beyond 0 and 100 % in its panel", () => {
+    for (const top1 of [
+      [1, 0.9, 1],
+      [0.999, 0.9],
+      [0, 0.1, 0],
+      [1, 0],
+    ]) {
+      const figure = renderRoadmapFigure(studyFixture({ resnet: top1 }))
+      const [, from, to] = /class="spread" d="M([\d.-]+) [\d.]+H([\d.-]+)/.exec(figure)!
+      expect(Number(from)).toBeGreaterThanOrEqual(206)
+      expect(Number(to)).toBeLessThanOrEqual(430)
+      expect(Number(to)).toBeGreaterThan(Number(from))
+    }
+  })
+})
+
+describe("what is said of scale and classes", () => {
+  const study = (scale: number, classes: number) => {
+    const base = studyFixture({})
+    return renderRoadmapPage({ ...base, settings: { ...base.settings, scale }, data: { ...base.data, classes } })
+  }
+
+  test("the header calls the ends scaled only where they are", () => {
+    expect(study(0.25, 10)).toContain("<dt>ResNet-50, scaled</dt>")
+    const full = study(1, 10)
+    expect(full).toContain("<dt>ResNet-50</dt>")
+    expect(full).toContain("<dt>ConvNeXt-T</dt>")
+    expect(full).not.toContain(", scaled")
   })
 
-  test("says of a single seed that it shows no spread", () => {
-    expect(read(studyFixture({ resnet: [0.8] }))).toContain("With one seed, nothing shows by how much the seed alone")
+  test("parameters of what is not trained are for 1,000 classes, which is said where the data has others", () => {
+    expect(study(1, 10)).toContain("<dd>25,557,032 at 1,000 classes</dd>")
+    expect(study(1, 1000)).toContain("<dd>25,557,032</dd>")
+    expect(study(0.25, 1000)).not.toContain("at 1,000 classes")
+    expect(study(0.25, 10)).toContain(" at 1,000 classes</dd>")
   })
+})
+
+test("the story and the cards have the paper's numbers with their digits", () => {
+  const text = textOf(renderRoadmapPage(studyFixture({})))
+  expect(text).toContain("from 78.82 to 81.97 % top-1, past Swin-T with 81.30 %")
+  expect(text).toContain("80.35\u202f±\u202f0.08\u202f%")
+})
+
+test("effects of one seed and of several are told apart, each with its count", () => {
+  const study = studyFixture({ resnet: [0.8, 0.7, 0.75], "stage-ratio": [0.82, 0.721, 0.77], patchify: [0.9] })
+  const section = textOf(/<section id="effects">[\s\S]*?<\/section>/.exec(renderRoadmapPage(study))![0])
+  expect(section).toContain("Of 1 step with several seeds: the mean of the differences between runs of the same seed")
+  expect(section).toContain("for these held-out images")
+  expect(section).toContain("Of 1 step with one seed: the interval is what 2,000 images leave open at 95 %")
+  expect(section).toMatch(/\+2\.0 ± 1\.5, raises it/)
+  expect(section).toMatch(/\+8\.0 ± 2\.1, up in one seed/)
+  const single = renderRoadmapPage(studyFixture({ resnet: [0.8], "stage-ratio": [0.82] }))
+  expect(single).not.toContain("with several seeds:")
 })
 
 test("points have a sign unless they are none", () => {

@@ -6,7 +6,7 @@ import { html, Markup } from "../html.ts"
 import { facts, plural, section } from "../sections/section.ts"
 import { styles } from "../styles.ts"
 import { roadmapFigure } from "./figure.ts"
-import { goalOf, type StepRow, stepRows, trainedRows } from "./rows.ts"
+import { goalOf, type StepRow, startOf, stepRows, trainedRows } from "./rows.ts"
 import { curves } from "./sections/curves.ts"
 import { effects } from "./sections/effects.ts"
 import { sight } from "./sections/sight.ts"
@@ -59,9 +59,10 @@ function header(study: RoadmapStudy, rows: readonly StepRow[]): Markup {
     (top, row) => (top?.result && top.result.top1 >= row.result.top1 ? top : row),
     undefined,
   )
+  const scaled = settings.scale === 1 ? "" : ", scaled"
   const figures: [string, string, string][] = [
-    [`ResNet-${settings.regime}, scaled`, first ? formatPercent(first.top1) : "–", "top-1, where the road begins"],
-    [`${goalOf(study)}, scaled`, last ? formatPercent(last.top1) : "–", "top-1, where it ends"],
+    [`${startOf(study)}${scaled}`, first ? formatPercent(first.top1) : "–", "top-1, where the road begins"],
+    [`${goalOf(study)}${scaled}`, last ? formatPercent(last.top1) : "–", "top-1, where it ends"],
     ["Best", best?.result ? formatPercent(best.result.top1) : "–", best ? best.step.title : "nothing is trained yet"],
     ["Trained", plural(runs.length, "run"), formatDuration(runs.reduce((sum, { seconds }) => sum + seconds, 0))],
   ]

@@ -60,8 +60,41 @@ test("models whose short names are the same keep the long ones, and a lost size 
   ]
   const labels = texts(resolutionChart(rows).text)
   expect(labels).toEqual(
-    expect.arrayContaining(["vit_small_patch16_224 × 16", "vit_small_patch32_224", "resnet50 × 4"]),
+    expect.arrayContaining(["vit_small_patch16_224 × 16", "vit_small_patch32_224", "resnet50 × 4 to 448 px"]),
   )
+})
+
+test("growth between other sizes than those of the chart says so, also in the note", () => {
+  const rows = [
+    ...rowsOf("resnet50", 1, sizes),
+    ...rowsOf("swin_tiny", 1, sizes.slice(1)),
+    ...rowsOf("vit_small", 2, [...sizes, 1792].slice(1, 3)),
+    ...rowsOf("convnext_tiny", 1, [...sizes, 1792]),
+  ]
+  const labels = texts(resolutionChart(rows).text)
+  const expected = [
+    "resnet50 × 16 to 896 px",
+    "swin_tiny × 4 from 448 to 896 px",
+    "vit_small × 16 from 448 to 896 px",
+    "convnext_tiny × 64",
+  ]
+  expect(labels).toEqual(expect.arrayContaining(expected))
+  expect(labels.join(" ")).toContain(
+    "resnet50\u00a01.00 (to 896 px), swin_tiny\u00a01.00 (from 448 to 896 px), vit_small\u00a02.00 (from 448 to 896 px), convnext_tiny\u00a01.00.",
+  )
+})
+
+test.each([5, 12])("each of %i models has a colour of its own, on light and on dark pages", (count) => {
+  const rows = Array.from({ length: count }, (_, i) => rowsOf(`model_${i}`, 1, sizes)).flat()
+  const { text } = resolutionChart(rows)
+  const schemes = [...text.matchAll(/\.resolution \{ [^}]*\}/g)].map(([rule]) =>
+    [...rule.matchAll(/--\d+: ([^;]+);/g)].map(([, colour]) => colour),
+  )
+  expect(schemes).toHaveLength(2)
+  for (const colours of schemes) expect(new Set(colours).size).toBe(count)
+  const classes = new Set([...text.matchAll(/<g class="(series-\d+)"/g)].map(([, name]) => name!))
+  for (const name of classes) expect(text).toContain(`.resolution .${name} { --color: var(--${name.slice(7)}); }`)
+  expect(classes.size).toBe(count)
 })
 
 test("one size only is a column of dots, and says so", () => {

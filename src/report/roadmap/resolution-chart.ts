@@ -2,8 +2,9 @@
 
 import { growthExponent, type ResolutionRow } from "../../roadmap/resolution.ts"
 import { html, Markup } from "../html.ts"
+import { darkColours, fontFamily, lightColours } from "../palette.ts"
 import { logPanel, logPanelSize } from "../svg/log-panel.ts"
-import { shorten } from "../svg/scale.ts"
+import { shorten, wrapText } from "../svg/scale.ts"
 
 interface Measure {
   title: string
@@ -60,7 +61,7 @@ const noteLength = 145
 /**
  * Draws the measurements as an SVG that needs nothing but itself, light or dark as the reader has it: multiply-accumulates,
  * time, activations of a training step and memory of inference over the side of the images. At the end of each line
- * stands by how much it has grown.
+ * stands by how much it has grown, and between which sizes where it lacks the smallest or the largest.
  */
 export function resolutionChart(rows: readonly ResolutionRow[]): Markup {
   const models = [...new Set(rows.map(({ model }) => model))]
@@ -71,7 +72,7 @@ export function resolutionChart(rows: readonly ResolutionRow[]): Markup {
         .filter((row) => row.model === model)
         .sort((a, b) => a.size - b.size)
         .map((row) => ({ x: row.size, y: value(row) }))
-      return { label: `${shortName(model, models)}${growth(points)}`, points }
+      return { label: `${shortName(model, models)}${growth(points, sizes)}`, points }
     })
     const panel = logPanel({
       title,
@@ -88,13 +89,13 @@ export function resolutionChart(rows: readonly ResolutionRow[]): Markup {
     return html`<g transform="translate(${x} ${y})">${panel}</g>
 `
   })
-  const notes = wrap(explain(rows, models, sizes))
+  const notes = explain(rows, models, sizes).flatMap((note) => wrapText(note, noteLength))
   const height = panelsEnd + 18 + notes.length * noteHeight
   return html`<svg xmlns="http://www.w3.org/2000/svg" class="resolution" viewBox="0 0 ${width} ${height}" role="img" aria-label="${notes.join(" ")}">
-<style>${new Markup(style)}</style>
+<style>${new Markup(styleFor(models.length))}</style>
 <rect class="paper" width="${width}" height="${height}"/>
 <text class="heading" x="${gap}" y="34">Cost over resolution</text>
-<text class="tick" x="${gap}" y="54">Both axes are logarithmic: a slope is a power. Behind each name: how much more the largest image costs than the smallest.</text>
+<text class="tick" x="${gap}" y="54">Both axes are logarithmic: a slope is a power. Behind each name: how much more the largest image costs than the smallest, of all or of those that it names.</text>
 ${panels}${notes.map(
   (note, i) => html`<text class="note" x="${gap}" y="${panelsEnd + i * noteHeight}">${note}</text>
 `,
@@ -108,8 +109,18 @@ function shortName(model: string, models: readonly string[]): string {
   return shorten(isUnique ? short(model) : model, 24)
 }
 
-function growth(points: readonly { y: number }[]): string {
-  return points.length > 1 ? ` × ${count(points.at(-1)!.y / points[0]!.y, 3)}` : ""
+/** " × 16" between the smallest and the largest size; between others, which ones: " × 4 to 448 px". */
+function growth(points: readonly { x: number; y: number }[], sizes: readonly number[]): string {
+  if (points.length < 2) return ""
+  const [first, last] = [points[0]!, points.at(-1)!]
+  const range = rangeWords(first.x, last.x, sizes)
+  return ` × ${count(last.y / first.y, 3)}${range && ` ${range}`}`
+}
+
+/** Where a line begins and ends if that is not where the chart does. */
+function rangeWords(first: number, last: number, sizes: readonly number[]): string {
+  const words = [...(first === sizes[0] ? [] : [`from ${first}`]), ...(last === sizes.at(-1) ? [] : [`to ${last}`])]
+  return words.length === 0 ? "" : `${words.join(" ")} px`
 }
 
 /** What the slopes say, in words: of multiply-accumulates, which no machine has a part in. */
@@ -121,7 +132,8 @@ function explain(rows: readonly ResolutionRow[], models: readonly string[], size
     const [first, last] = [own[0]!, own.at(-1)!]
     if (first === last) return []
     const exponent = growthExponent({ size: first.size, cost: first.macs }, { size: last.size, cost: last.macs })
-    return [`${shortName(model, models)}\u00a0${exponent.toFixed(2)}`]
+    const range = rangeWords(first.size, last.size, sizes)
+    return [`${shortName(model, models)}\u00a0${exponent.toFixed(2)}${range && ` (${range})`}`]
   })
   const times = count((largest / smallest) ** 2, 3)
   return [
@@ -130,24 +142,31 @@ function explain(rows: readonly ResolutionRow[], models: readonly string[], size
   ]
 }
 
-/** Breaks texts into lines. */
-function wrap(texts: readonly string[]): string[] {
-  return texts.flatMap((text) => {
-    const lines = [""]
-    for (const word of text.split(" ")) {
-      const line = lines.at(-1)!
-      if (line === "") lines[lines.length - 1] = word
-      else if (line.length + 1 + word.length <= noteLength) lines[lines.length - 1] = `${line} ${word}`
-      else lines.push(word)
-    }
-    return lines
-  })
+/** Colours of the lines, on light and on dark pages. */
+const lineColours = [
+  ["#8a6d00", "#d9b64a"],
+  ["#c2540a", "#f29a56"],
+  ["#1f7f57", "#6fcf9f"],
+  ["#2457c5", "#86abff"],
+  ["#a1308f", "#e58fd6"],
+  ["#00798f", "#5cc8dc"],
+  ["#b3263a", "#ff8c96"],
+  ["#6b4fc4", "#b9a5ff"],
+] as const
+
+/** The colour of line i; beyond the list, hues as far apart as multiples of the golden angle are. */
+function lineColour(i: number, scheme: "light" | "dark"): string {
+  const [light, dark] = lineColours[i] ?? [38, 74].map((lightness) => `hsl(${(i * 137.5) % 360} 60% ${lightness}%)`)
+  return scheme === "light" ? light! : dark!
 }
 
-const style = `
-.resolution { --card: #ffffff; --ink: #1c1e21; --soft: #5d626b; --rule: #e5e2da; --1: #8a6d00; --2: #c2540a; --3: #1f7f57; --4: #2457c5; font-family: system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif; }
+function styleFor(lines: number): string {
+  const numbers = Array.from({ length: lines }, (_, i) => i)
+  const colours = (scheme: "light" | "dark") => numbers.map((i) => `--${i + 1}: ${lineColour(i, scheme)};`).join(" ")
+  return `
+.resolution { ${lightColours} ${colours("light")} font-family: ${fontFamily}; }
 @media screen and (prefers-color-scheme: dark) {
-  .resolution { --card: #1a1d21; --ink: #e7e5df; --soft: #a0a5ad; --rule: #30343a; --1: #d9b64a; --2: #f29a56; --3: #6fcf9f; --4: #86abff; }
+  .resolution { ${darkColours} ${colours("dark")} }
 }
 .resolution .paper { fill: var(--card); }
 .resolution text { font-size: 11px; fill: var(--soft); }
@@ -160,9 +179,6 @@ const style = `
 .resolution .line { fill: none; stroke: var(--color); stroke-width: 2; stroke-linejoin: round; }
 .resolution .dot { fill: var(--color); }
 .resolution .end { font-size: 12px; fill: var(--color); }
-.resolution .series-1 { --color: var(--1); }
-.resolution .series-2 { --color: var(--2); }
-.resolution .series-3 { --color: var(--3); }
-.resolution .series-4 { --color: var(--4); }
-.resolution { --color: var(--ink); }
+${numbers.map((i) => `.resolution .series-${i + 1} { --color: var(--${i + 1}); }`).join("\n")}
 `
+}

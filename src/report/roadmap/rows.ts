@@ -1,8 +1,9 @@
 /** A study as the figure and the page show it: a row for each step of the paper, with what was trained of it. */
 
-import { deviationOf, effectOf, meanOf, type StepEffect } from "../../roadmap/effects.ts"
+import { effectOf, type StepEffect } from "../../roadmap/effects.ts"
 import type { StepInspection } from "../../roadmap/inspect.ts"
 import type { ReceptiveField } from "../../roadmap/receptive-field.ts"
+import { deviationOf, meanOf } from "../../roadmap/statistics.ts"
 import { type RoadmapNetwork, type RoadmapStep, roadmapReferences, roadmapSteps } from "../../roadmap/steps.ts"
 import type { RoadmapStudy, StudyRun } from "../../roadmap/study.ts"
 import { thin } from "../format.ts"
@@ -101,6 +102,9 @@ export const trainedRows = (rows: readonly StepRow[]): TrainedRow[] =>
 export const swinOf = ({ settings }: RoadmapStudy): RoadmapNetwork =>
   roadmapReferences(settings.regime).find(({ title }) => title.startsWith("Swin"))!
 
+/** Where the road begins: ResNet-50 or -200. */
+export const startOf = ({ settings }: RoadmapStudy) => `ResNet-${settings.regime}`
+
 /** What the road leads to: ConvNeXt-T or -B. */
 export const goalOf = ({ settings }: RoadmapStudy) => (settings.regime === 50 ? "ConvNeXt-T" : "ConvNeXt-B")
 
@@ -110,6 +114,10 @@ export function formatPoints(difference: number, digits = 1): string {
   if (Number(text) === 0) return (0).toFixed(digits)
   return text.startsWith("-") ? `\u2212${text.slice(1)}` : `+${text}`
 }
+
+/** An effect in points with half of its interval: "+1.2 ± 0.3". */
+export const formatEffect = ({ mean, halfWidth }: StepEffect): string =>
+  `${formatPoints(mean)} ± ${(halfWidth * 100).toFixed(1)}`
 
 /** A share in percent with its spread where there is one: "84.2 ± 0.3". */
 export function formatTop1(share: number, deviation: number | undefined): string {

@@ -1,11 +1,14 @@
 /** Styles of the roadmap's figure and page, beside those of all reports. */
 
+import { darkColours, fontFamily, lightColours } from "../palette.ts"
+
 /** Shared by the figure on the page and the figure as a file. */
 const drawing = `
 .roadmap text { font-size: 12px; }
 .roadmap .group { font-size: 11px; font-weight: 650; letter-spacing: 0.06em; text-transform: uppercase; fill: var(--right); }
 .roadmap .panel { font-size: 13px; font-weight: 620; fill: var(--ink); }
 .roadmap .number-mark { fill: var(--soft); font-size: 11px; }
+.roadmap .footnote { fill: var(--soft); font-size: 11px; }
 .roadmap .value { fill: var(--ink); font-size: 11.5px; }
 .roadmap .bar { fill: var(--right); }
 .roadmap .bar.side { fill: var(--card); stroke: var(--right); stroke-width: 1.2; stroke-dasharray: 3 2; }
@@ -17,9 +20,9 @@ const drawing = `
 
 /** Of the figure as a file: the colours of the page, and what the page says of its charts. */
 export const figureStyles = `
-svg { --card: #ffffff; --ink: #1c1e21; --soft: #5d626b; --rule: #e5e2da; --right: #2457c5; --wrong: #c2540a; font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; font-variant-numeric: tabular-nums; }
+svg { ${lightColours} font-family: ${fontFamily}; font-variant-numeric: tabular-nums; }
 @media (prefers-color-scheme: dark) {
-  svg { --card: #1a1d21; --ink: #e7e5df; --soft: #a0a5ad; --rule: #30343a; --right: #86abff; --wrong: #f29a56; }
+  svg { ${darkColours} }
 }
 text { fill: var(--soft); }
 .legend { fill: var(--ink); }

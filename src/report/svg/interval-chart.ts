@@ -18,6 +18,8 @@ export interface IntervalRow {
   note: string
   estimate: number
   halfWidth: number
+  /** On which side of zero the interval lies; unclear if it covers zero. */
+  verdict: "up" | "down" | "unclear"
   /** What others found. */
   reference: number
 }
@@ -42,12 +44,12 @@ export function intervalChart({ label, rows, format, legend }: IntervalChart): M
     const x = coordinate(toX(tick))
     return html`<line class="${tick === 0 ? "axis" : "grid"}" x1="${x}" x2="${x}" y1="${top - 10}" y2="${height - 6}"/><text class="tick" x="${x}" y="${top - 16}" text-anchor="middle">${format(tick)}</text>`
   })
-  const drawRow = ({ label: name, note, estimate, halfWidth, reference }: IntervalRow, i: number): Content => {
+  const drawRow = ({ label: name, note, estimate, halfWidth, verdict, reference }: IntervalRow, i: number): Content => {
     const y = top + i * rowHeight + rowHeight / 2
     const [from, to, at] = [estimate - halfWidth, estimate + halfWidth, estimate].map((value) => coordinate(toX(value)))
-    const covers = from! <= toX(0) && to! >= toX(0)
+    const look = verdict === "unclear" ? " unclear" : ""
     const ring = coordinate(toX(reference))
-    return html`<g><title>${name}: ${note}</title><text class="legend" x="${left - 12}" y="${y + 4}" text-anchor="end">${name}</text><path class="${covers ? "interval unclear" : "interval"}" d="M${from} ${y}H${to}M${from} ${y - 4}v8M${to} ${y - 4}v8"/><circle class="${covers ? "estimate unclear" : "estimate"}" cx="${at}" cy="${y}" r="4.5"/><path class="reference" d="M${ring} ${y - 5}l5 5l-5 5l-5-5z"/><text class="tick" x="${right + 18}" y="${y + 4}">${note}</text></g>
+    return html`<g><title>${name}: ${note}</title><text class="legend" x="${left - 12}" y="${y + 4}" text-anchor="end">${name}</text><path class="interval${look}" d="M${from} ${y}H${to}M${from} ${y - 4}v8M${to} ${y - 4}v8"/><circle class="estimate${look}" cx="${at}" cy="${y}" r="4.5"/><path class="reference" d="M${ring} ${y - 5}l5 5l-5 5l-5-5z"/><text class="tick" x="${right + 18}" y="${y + 4}">${note}</text></g>
 `
   }
   return html`<svg class="chart intervals" viewBox="0 0 ${width} ${height}" role="img" aria-label="${label}">

@@ -60,3 +60,15 @@ export function textWidth(text: string): number {
 export function shorten(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length - 1)}…` : text
 }
+
+/** Breaks a text between its words into lines of at most `length` characters; a longer word has a line of its own. */
+export function wrapText(text: string, length: number): string[] {
+  const lines = [""]
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1)!
+    if (line === "") lines[lines.length - 1] = word
+    else if (line.length + 1 + word.length <= length) lines[lines.length - 1] = `${line} ${word}`
+    else lines.push(word)
+  }
+  return lines
+}

@@ -17,14 +17,17 @@ test("points lie to the right for larger x and higher for larger y, and the line
   expect(svg).not.toContain('class="spread"')
 })
 
-test("an interval that covers zero looks different from one that does not", () => {
-  const row = (label: string, estimate: number) => ({ label, note: "", estimate, halfWidth: 1, reference: 0 })
+test("an interval looks as its verdict says, also where it ends within a pixel of zero", () => {
+  const row = (label: string, estimate: number, verdict: "up" | "unclear") => {
+    return { label, note: "", estimate, halfWidth: 1, verdict, reference: 0 }
+  }
   const legend = { estimate: "here", reference: "there" }
-  const svg = intervalChart({ label: "a", rows: [row("a", 2), row("b", 0.5)], format: text, legend }).text
-  expect([...svg.matchAll(/class="(interval[^"]*)" d/g)].map(([, look]) => look)).toEqual([
-    "interval",
-    "interval unclear",
-  ])
+  const rows = [row("a", 2, "up"), row("b", 0.5, "unclear"), row("c", 1.000001, "up"), row("d", 0.999999, "unclear")]
+  const svg = intervalChart({ label: "a", rows, format: text, legend }).text
+  for (const kind of ["interval", "estimate"]) {
+    const looks = [...svg.matchAll(new RegExp(`class="(${kind}[^"]*)" (?:d|cx)="(?!201)`, "g"))].map(([, look]) => look)
+    expect(looks).toEqual([kind, `${kind} unclear`, kind, `${kind} unclear`])
+  }
 })
 
 test("curves have a line each, and of one value a dot", () => {

@@ -5,7 +5,7 @@ import type { Dataset } from "../../data/dataset.ts"
 import { createLoader } from "../../data/node/loader.ts"
 import { embeddedFolder } from "../../data/node/open.ts"
 import type { Model } from "../../models/model.ts"
-import { type InspectOptions, inspectStep, type StepInspection } from "../../roadmap/inspect.ts"
+import { type InspectOptions, inspectModel, type StepInspection } from "../../roadmap/inspect.ts"
 import { checkCount, InputError } from "../../tensor/errors.ts"
 import { type NdArray, ndarray } from "../../tensor/ndarray.ts"
 import { loadRun } from "../checkpoint.ts"
@@ -42,7 +42,7 @@ export async function inspectRun(folder: string, options: InspectRunOptions = {}
     const { dataset } = await openHeldOut(folder, data, model.classes!)
     const images = await readImages(spread(dataset, limit), model)
     if (images === undefined) throw new InputError(`no image of ${data} could be read`)
-    return await inspectStep(model, images, inspection)
+    return await inspectModel(model, images, inspection)
   } finally {
     await model.dispose()
   }

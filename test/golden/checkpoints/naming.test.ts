@@ -132,7 +132,9 @@ test("weights for 7 classes give a model of 5 everything but its classifier", as
   const report = loadCheckpoint(model, await loadTensors(at("convnext/classes-mismatch-facebook.pth")))
   const classifier = ["head.fc.weight", "head.fc.bias"]
   expect(report).toMatchObject({ missing: classifier, dropped: classifier, checkpointClasses: 7, scheme: "facebook" })
-  expect(report.messages).toEqual(["the checkpoint's classifier knows 7 classes: convnext gets a new one, for 5 classes"])
+  expect(report.messages).toEqual([
+    "the checkpoint's classifier knows 7 classes: convnext gets a new one, for 5 classes",
+  ])
   for (const name of classifier) expect(model.weights[name]).toEqual(fresh[name])
   expect(await distance(model, "convnext-headless")).toBeLessThan(TOLERANCE)
 })

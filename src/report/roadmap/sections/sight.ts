@@ -1,4 +1,5 @@
 /** How far each network sees, and whether it keeps its opinion when the image moves. */
+import { countedShare } from "../../../roadmap/statistics.ts"
 import { formatNumber } from "../../format.ts"
 import { html, type Markup } from "../../html.ts"
 import { plural, section } from "../../sections/section.ts"
@@ -20,8 +21,20 @@ export function sight(rows: readonly StepRow[]): Markup {
     return section("sight", "What the networks see", "Beyond accuracy.", "No network has been looked at yet.")
   }
   const { images, maxShift, field } = first.seen
-  const intro = `On ${plural(images, "image")} that were held out. Consistency: how often two random shifts of an image, by up to ${plural(maxShift, "pixel")}, get the same top-1; strided layers sample, and what they sample changes with the shift (Zhang 2019). Receptive field: how much each pixel moves the centre of the last feature map (Luo et al. 2016), on average over images, with the smallest squares that hold ${listOf(field.squares.map(({ share }) => percent(share)))} of it.`
+  const intro = `On ${plural(images, "image")} that were held out. Consistency: how often two random shifts of an image, by up to ${plural(maxShift, "pixel")}, get the same top-1; strided layers sample, and what they sample changes with the shift (Zhang 2019). Receptive field: how much each pixel moves the centre of the last feature map (Luo et al. 2016), on average over images, with the smallest squares that hold ${listOf(field.squares.map(({ share }) => percent(share)))} of it.${uncertainty(seen)}`
   return section("sight", "What the networks see", intro, html`${table(seen)}${maps(seen)}`)
+}
+
+/** What the images leave open of shares from one seed, which have no spread beside them; nothing where there are none. */
+function uncertainty(rows: readonly SeenRow[]): string {
+  const single = rows.flatMap(({ seen }) => (seen.consistencyDeviation === undefined ? [seen] : []))
+  if (single.length === 0) return ""
+  const errors = single.flatMap(({ consistency, unchanged, images }) =>
+    [consistency, unchanged].map((share) => 200 * countedShare(share, images).error),
+  )
+  const [least, most] = [Math.min(...errors), Math.max(...errors)].map((points) => points.toFixed(1))
+  const range = least === most ? `${most} points` : `${least} to ${most} points`
+  return ` Shares from one seed are uncertain by ± ${range}: two standard errors of so few images at the shares shown; what the seed does comes on top.`
 }
 
 function listOf(words: readonly string[]): string {

@@ -7,21 +7,26 @@ import { formatBytes, formatCount, formatInteger, thin } from "../../format.ts"
 import { html, type Markup } from "../../html.ts"
 import { facts, section } from "../../sections/section.ts"
 import { type BlockDiagramRow, blockDiagram } from "../../svg/block-diagram.ts"
-import { formatPoints, formatTop1, type StepRow } from "../rows.ts"
+import { formatPaperTop1, misprintMark, misprintNote, paperGflops } from "../paper.ts"
+import { formatEffect, formatTop1, type StepRow } from "../rows.ts"
 
-export function steps({ settings }: RoadmapStudy, rows: readonly StepRow[]): Markup {
+/** Those of ImageNet-1k, for which `RoadmapStep` counts. */
+const PAPER_CLASSES = 1000
+
+export function steps({ data }: RoadmapStudy, rows: readonly StepRow[]): Markup {
   return section(
     "steps",
     "Step by step",
     "The block is that inside of the first stage of the full network, from top to bottom; what the step changes in it is framed. Numbers behind an operator are its channels.",
     html`<div class="steps">
-${rows.map((row) => drawStep(row, rows, settings.scale))}</div>`,
+${rows.map((row) => drawStep(row, rows, data.classes))}</div>`,
   )
 }
 
-function drawStep({ number, step, result, effect }: StepRow, rows: readonly StepRow[], scale: number): Markup {
+function drawStep({ number, step, result, effect }: StepRow, rows: readonly StepRow[], classes: number): Markup {
   const before = rows.find((row) => row.step.id === stepBefore(step))?.step
   const { paper } = step
+  const note = misprintNote(paper)
   return html`<article class="card step" id="${step.id}">
 <h3><span>${number}</span> ${step.title}${step.sideBranch ? html` <em>tried, not kept</em>` : undefined}</h3>
 <p>${step.summary}</p>
@@ -31,20 +36,20 @@ ${facts([
   [
     "Effect",
     effect
-      ? html`<span class="${effect.verdict}">${formatPoints(effect.mean)} ± ${(effect.halfWidth * 100).toFixed(1)}</span>`
+      ? html`<span class="${effect.verdict}">${formatEffect(effect)}</span>${effect.basis === "images" ? " from one seed" : undefined}`
       : "–",
   ],
-  ["Paper", `${formatTop1(paper.top1 / 100, paper.top1Deviation && paper.top1Deviation / 100)}${thin}%`],
-  ["Paper’s GFLOPs", `${paper.gflops.toFixed(2)}${paper.misprint ? "*" : ""}`],
+  ["Paper", `${formatPaperTop1(paper)}${thin}%`],
+  ["Paper’s GFLOPs", `${paperGflops(paper)}${misprintMark(paper)}`],
   [
     "Parameters",
     result
       ? formatInteger(result.parameters)
-      : `${formatInteger(step.parameters)}${scale === 1 ? "" : " at 1,000 classes"}`,
+      : `${formatInteger(step.parameters)}${classes === PAPER_CLASSES ? "" : ` at ${formatInteger(PAPER_CLASSES)} classes`}`,
   ],
   ["MACs", result ? formatCount(result.macs) : "–"],
   ["Activations of an image", result ? formatBytes(result.activationBytes) : "–"],
-])}${paper.misprint && html`<p class="unclear">* The paper’s figure seems a misprint: ${paper.misprint}.</p>`}
+])}${note && html`<p class="unclear">${note}</p>`}
 </article>
 `
 }
