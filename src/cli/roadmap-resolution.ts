@@ -1,9 +1,11 @@
 /** `convnext roadmap --resolution`: how the costs of models grow with the side of the images. */
 
+import { access, constants } from "node:fs/promises"
+import { dirname } from "node:path"
 import { formatBytes, thin } from "../report/format.ts"
 import type { ResolutionMeasurement } from "../roadmap/node/measure-resolution.ts"
 import { growthExponent, type ResolutionRow } from "../roadmap/resolution.ts"
-import { UsageError } from "../tensor/errors.ts"
+import { InputError, UsageError } from "../tensor/errors.ts"
 import type { CommandResult } from "./command.ts"
 import { type Column, formatTable } from "./table.ts"
 
@@ -20,6 +22,7 @@ export async function runResolution(
   { models, sizes, svg, device, threads }: ResolutionFlags,
   note: (line: string) => void,
 ): Promise<CommandResult> {
+  if (svg !== undefined) await requireFolderOf(svg)
   const { measureResolution } = await import("../roadmap/node/measure-resolution.ts")
   const measurement = await measureResolution(models === undefined ? undefined : names(models), parseSizes(sizes), {
     device,
@@ -80,3 +83,11 @@ const columns: readonly Column[] = [
   { header: "inference", align: "right" },
   { header: "memory", align: "right" },
 ]
+
+/** Throws an InputError unless a file can be written there: after the measurements that would come late. */
+async function requireFolderOf(file: string): Promise<void> {
+  const folder = dirname(file)
+  await access(folder, constants.W_OK).catch((cause: Error) => {
+    throw new InputError(`cannot write ${file}: its folder ${folder} is not there or not writable`, { cause })
+  })
+}

@@ -82,6 +82,9 @@ export async function createModel(name: string, options: CreateModelOptions = {}
   const { weights, numClasses, inChannels, dropPathRate, steps, device = "auto", threads, classes } = options
   if (threads !== undefined) checkCount("threads", threads)
   checkClassNames(classes, numClasses)
+  if (steps !== undefined && /^roadmap\/\d+\/./.test(name)) {
+    throw new UsageError(`${name} has its steps already: give steps with ${name.split("/", 2).join("/")}`)
+  }
   const given = { inChannels, dropPathRate, steps, numClasses: numClasses ?? classes?.length }
   const askedSize = options.inputSize ?? options.preprocessing?.inputSize
   if (askedSize !== undefined) checkCount(`inputSize of ${name}`, askedSize)

@@ -203,11 +203,18 @@ describe("mistakes get one clear line", () => {
     [{ scale: 0.005 }, "a scale of 0.005 leaves no channel: the first stage has 64"],
     [{ scale: 0 }, "scale must be a number above 0, got 0"],
     [{ scale: Number.NaN }, "scale must be a number above 0, got NaN"],
+    [{ scale: 30 }, "scale must be at most 8, got 30"],
     [{ dropRate: 1 }, "dropRate must be at least 0 and below 1, got 1"],
     [{ depths: [1] }, "roadmap has no option depths"],
   ])("%o", (config, message) => {
     expect(() => describeModel("roadmap/50", config)).toThrow(UsageError)
     expect(() => describeModel("roadmap/50", config)).toThrow(message)
+  })
+
+  test("steps given to a network that has its own", async () => {
+    await expect(createModel("roadmap/50/gelu", { steps: ["patchify"] })).rejects.toThrow(
+      "roadmap/50/gelu has its steps already: give steps with roadmap/50",
+    )
   })
 
   test("an image smaller than the stride of the network", async () => {

@@ -37,6 +37,9 @@ export interface RoadmapConfig extends BaseConfig {
   dropRate: number
 }
 
+/** Thousands of blocks: more would take longer to count than anybody waits. */
+const LARGEST_SCALE = 8
+
 /** ReLU and 3x3 max-pooling of stride 2: the end of ResNet's stem. */
 class ReluMaxPool extends Module {
   forward(x: Tensor): Tensor {
@@ -204,6 +207,7 @@ export const roadmap: ModelFamily<RoadmapConfig> = {
     check(regimes.includes(regime), `regime must be ${regimes.join(" or ")}, got ${regime}`)
     checkChanges(steps)
     check(Number.isFinite(scale) && scale > 0, `scale must be a number above 0, got ${scale}`)
+    check(scale <= LARGEST_SCALE, `scale must be at most ${LARGEST_SCALE}, got ${scale}`)
     const { width } = architectureOf(regime, steps, scale)
     check(
       width > 0,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { effectBetween, effectOf, stepBefore } from "./effects.ts"
+import { effectBetween, effectOf, isSameNetwork, stepBefore } from "./effects.ts"
 import { roadmapGroups } from "./groups.ts"
 import { type RoadmapStepId, roadmapStepIds, roadmapSteps } from "./steps.ts"
 import { studyFixture } from "./study.fixture.ts"
@@ -69,4 +69,16 @@ describe("the effect of a step", () => {
 
 test("the groups of the figure hold every step once, in order", () => {
   expect(roadmapGroups.flatMap((group) => group.steps)).toEqual(roadmapStepIds)
+})
+
+test("a step that changes nothing at a scale has no effect", () => {
+  const stageRatio = (scale: number) => roadmapSteps(50, { scale }).find(({ id }) => id === "stage-ratio")!
+  const study = studyFixture({ resnet: [0.8], "stage-ratio": [0.8] })
+  const at = (scale: number) => effectOf(stageRatio(scale), { ...study, settings: { ...study.settings, scale } })
+  // Blocks 3, 4, 6, 3 and 3, 3, 9, 3 are 1, 1, 1, 1 both.
+  expect(isSameNetwork(stageRatio(0.05), 0.05)).toBe(true)
+  expect(at(0.05)).toBeUndefined()
+  expect(isSameNetwork(stageRatio(0.25), 0.25)).toBe(false)
+  expect(at(0.25)).toMatchObject({ mean: 0 })
+  expect(isSameNetwork(roadmapSteps(50, { scale: 0.05 })[0]!, 0.05)).toBe(false)
 })

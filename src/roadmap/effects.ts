@@ -1,5 +1,6 @@
 /** What each step of a study changed, and how sure that is. */
 
+import { architectureOf } from "../models/roadmap-steps.ts"
 import { countingHalfWidth, deviationOf, meanOf, studentT } from "./statistics.ts"
 import { type RoadmapStep, type RoadmapStepId, roadmapStepIds } from "./steps.ts"
 import type { RoadmapStudy } from "./study.ts"
@@ -28,10 +29,21 @@ export interface StepEffect {
   verdict: "up" | "down" | "unclear"
 }
 
-/** The effect of a step; undefined where it or the network before it has no run of a common seed. */
+/** Whether a step changes nothing at a scale: depths that are rounded may come out the same. */
+export function isSameNetwork(step: RoadmapStep, scale: number): boolean {
+  const { regime, steps } = step
+  const [before, after] = [steps.slice(0, -1), steps].map((changes) => architectureOf(regime, changes, scale))
+  return stepBefore(step) !== undefined && JSON.stringify(before) === JSON.stringify(after)
+}
+
+/**
+ * The effect of a step; undefined where it or the network before it has no run of a common seed, and where both are the
+ * same network.
+ */
 export function effectOf(step: RoadmapStep, study: RoadmapStudy): StepEffect | undefined {
   const before = stepBefore(step)
-  return before && effectBetween(before, step.id, study)
+  if (before === undefined || isSameNetwork(step, study.settings.scale)) return undefined
+  return effectBetween(before, step.id, study)
 }
 
 /** By how much one network is better than another; undefined where they have no run of a common seed. */

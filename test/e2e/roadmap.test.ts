@@ -225,3 +225,22 @@ test("--json prints the study", async () => {
   expect(where).toBe(out)
   expect(runs).toHaveLength(4)
 })
+
+test("what the caller's own functions throw reaches the caller, and no step has failed", async () => {
+  const out = join(folder, "thrown")
+  const options = { ...small, steps: ["resnet"], out }
+  const fault = new Error("mine")
+  const onEpoch = () => {
+    throw fault
+  }
+  await expect(runRoadmap({ ...options, onEpoch })).rejects.toBe(fault)
+  const { failures, runs } = await runRoadmap(options)
+  expect(failures).toEqual([])
+  expect(runs).toHaveLength(1)
+}, 60_000)
+
+test("a chart that cannot be written is told before anything is measured", async () => {
+  const { code, stderr } = await convnext(["roadmap", "--resolution", "--svg", join(folder, "nowhere", "chart.svg")])
+  expect(code).toBe(1)
+  expect(stderr).toContain("its folder")
+})

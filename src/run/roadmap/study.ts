@@ -65,10 +65,33 @@ export async function runRoadmap(options: RoadmapOptions & RoadmapEvents = {}): 
   await checkStudyFolder(paths)
   const unlock = await lockStudy(paths)
   try {
-    return await runStudy(await openStudy(paths, options), { ...options, onMessage: tellOnce(options.onMessage) })
+    const events = { ...options, onMessage: tellOnce(options.onMessage) }
+    return await runStudy(await openStudy(paths, options), markFaults(events))
+  } catch (error) {
+    throw error instanceof CallerFault ? error.cause : error
   } finally {
     await unlock()
   }
+}
+
+/** What one of the caller's own functions threw: no step has failed then. */
+class CallerFault extends Error {}
+
+const eventNames = ["onRun", "onResult", "onFailure", "onStart", "onStep", "onEpoch", "onMessage"] as const
+
+/** The same events; what they throw can be told from what a training throws. */
+function markFaults(events: RoadmapEvents): RoadmapEvents {
+  const mark =
+    (call: (argument: never) => void) =>
+    (argument: never): void => {
+      try {
+        call(argument)
+      } catch (cause) {
+        throw new CallerFault("an event's function failed", { cause })
+      }
+    }
+  const given = eventNames.filter((name) => events[name] !== undefined)
+  return { ...events, ...Object.fromEntries(given.map((name) => [name, mark(events[name]!)])) }
 }
 
 /** What is the same for all runs, such as device and data, is told once. */
@@ -115,6 +138,7 @@ async function finishRuns(
       if (!known && !(await train(study, run, start, results, events))) return "signal"
       await inspect(study, run, results, { ...events, announce: known !== undefined })
     } catch (error) {
+      if (error instanceof CallerFault) throw error
       const failure = { ...place, message: (error as Error).message }
       results.failures.push(failure)
       events.onFailure?.(failure)
@@ -155,6 +179,7 @@ async function inspect(
   try {
     await writeInspection(folder, await inspectRun(folder, { device, threads }))
   } catch (error) {
+    if (error instanceof CallerFault) throw error
     onMessage?.(`${step.title}, seed ${seed}: its shifts and receptive field are left out: ${(error as Error).message}`)
     return
   }

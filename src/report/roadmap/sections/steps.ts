@@ -1,6 +1,6 @@
 /** Each step by itself: what it changes, its block before and after, and its numbers. */
 import { type BlockRow, describeBlock } from "../../../roadmap/describe.ts"
-import { stepBefore } from "../../../roadmap/effects.ts"
+import { isSameNetwork, stepBefore } from "../../../roadmap/effects.ts"
 import type { RoadmapStep } from "../../../roadmap/steps.ts"
 import type { RoadmapStudy } from "../../../roadmap/study.ts"
 import { formatBytes, formatCount, formatInteger, thin } from "../../format.ts"
@@ -13,19 +13,24 @@ import { formatEffect, formatTop1, type StepRow } from "../rows.ts"
 /** Those of ImageNet-1k, for which `RoadmapStep` counts. */
 const PAPER_CLASSES = 1000
 
-export function steps({ data }: RoadmapStudy, rows: readonly StepRow[]): Markup {
+export function steps({ data, settings }: RoadmapStudy, rows: readonly StepRow[]): Markup {
   return section(
     "steps",
     "Step by step",
     "The block is that inside of the first stage of the full network, from top to bottom; what the step changes in it is framed. Numbers behind an operator are its channels.",
     html`<div class="steps">
-${rows.map((row) => drawStep(row, rows, data.classes))}</div>`,
+${rows.map((row) => drawStep(row, rows, { classes: data.classes, scale: settings.scale }))}</div>`,
   )
 }
 
-function drawStep({ number, step, result, effect }: StepRow, rows: readonly StepRow[], classes: number): Markup {
+function drawStep(
+  { number, step, result, effect }: StepRow,
+  rows: readonly StepRow[],
+  { classes, scale }: { classes: number; scale: number },
+): Markup {
   const before = rows.find((row) => row.step.id === stepBefore(step))?.step
   const { paper } = step
+  const sameNetwork = isSameNetwork(step, scale)
   const note = misprintNote(paper)
   return html`<article class="card step" id="${step.id}">
 <h3><span>${number}</span> ${step.title}${step.sideBranch ? html` <em>tried, not kept</em>` : undefined}</h3>
@@ -37,7 +42,9 @@ ${facts([
     "Effect",
     effect
       ? html`<span class="${effect.verdict}">${formatEffect(effect)}</span>${effect.basis === "images" ? " from one seed" : undefined}`
-      : "–",
+      : sameNetwork
+        ? "the same network as before, at this scale"
+        : "–",
   ],
   ["Paper", `${formatPaperTop1(paper)}${thin}%`],
   ["Paper’s GFLOPs", `${paperGflops(paper)}${misprintMark(paper)}`],
