@@ -1,7 +1,7 @@
 /** A graph that is ready to run on a device. */
 
 import { lower, type PassOptions, type Target } from "../compile/compile.ts"
-import { preparePacked } from "../compile/lower/blocked-chains.ts"
+import { preparePacked } from "../compile/lower/packed-weights.ts"
 import { type EncodedModel, type EncodeOptions, encodeOnnx } from "../compile/onnx/encode.ts"
 import { matchShape } from "../tensor/dim.ts"
 import { type Graph, graphInputs } from "../tensor/graph.ts"
