@@ -24,6 +24,8 @@ export interface Target {
   block?: number
   /** Inputs whose values never change, so that what is computed of them alone is computed once. Default: none. */
   constants?: ReadonlySet<string>
+  /** Inputs that get a gradient. Default: none. */
+  trained?: ReadonlySet<string>
   /** Largest values of symbolic dimensions, where they are known. */
   maxima?: Readonly<Record<string, number>>
 }
@@ -33,9 +35,11 @@ export type Pass = (graph: Graph, target: Target) => Graph
 
 /** Passes over a forward graph that is to be differentiated, in order: their gradients are cheaper than the original's. */
 export const trainingPasses = {
+  frozenChains: (graph, { block = 0, constants, trained }) =>
+    block > 0 && constants?.size ? lowerBlockedChains(graph, block, constants, trained) : graph,
   pointwise: lowerPointwise,
   patches: lowerPatches,
-  outputScales: foldOutputScales,
+  outputScales: (graph, { maxima }) => foldOutputScales(graph, maxima),
   geluScales: foldGeluScales,
 } satisfies Record<string, Pass>
 
@@ -67,8 +71,8 @@ export interface PassOptions {
 export interface CompileOptions extends EncodeOptions, Target, PassOptions {}
 
 /** Prepares a forward graph for differentiation. */
-export function prepareForTraining(graph: Graph, { optimize }: PassOptions = {}): Graph {
-  return run(trainingPasses, graph, {}, optimize)
+export function prepareForTraining(graph: Graph, { optimize, ...target }: Target & PassOptions = {}): Graph {
+  return run(trainingPasses, graph, target, optimize)
 }
 
 /** Lowers a graph and encodes it. */

@@ -61,6 +61,35 @@ describe("frozen parameters", () => {
     expect(Object.keys(head.graph)).toEqual(["loss", "gradient/head.fc.weight", "gradient/head.fc.bias"])
   })
 
+  test("are chains of blocks before the first layer that trains, and there alone", async () => {
+    const config = { depths: [1, 1, 1], dims: [16, 16, 32], patchSize: 2, numClasses: CLASSES, lsInitValue: 0.5 }
+    const model = await createModel("convnext", { config, threads: 1, device: "cpu", seed: 2 })
+    const { block } = model.backend
+    const whole = await (await makeTrainer({ optimizer: sgd }, model)).gradients(batchOf(0))
+    for (const [freeze, layers] of [
+      [["stem", "stages.0", "stages.1"], 4],
+      // Gradients flow through what is frozen behind a layer that trains.
+      [["stem", "stages.0", "stages.2"], 2],
+      [["stages.0"], 0],
+    ] as const) {
+      const trained = trainedParameters(model.network, freeze)
+      const { graph } = buildStepGraph(model.network, { ...options, trained, block: 16 })
+      expect(countOps(graph).blockedPointwise ?? 0, freeze.join()).toBe(layers)
+      if (block === 0) continue
+      for (const recompute of ["none", "cheap", "block"] as const) {
+        const { gradients } = await (await makeTrainer({ optimizer: sgd, freeze, recompute }, model)).gradients(
+          batchOf(0),
+        )
+        for (const [name, { data }] of Object.entries(gradients)) {
+          const expected = whole.gradients[name]!.data as Float32Array
+          const scale = Math.max(...expected.map(Math.abs))
+          const worst = Math.max(...(data as Float32Array).map((value, i) => Math.abs(value - expected[i]!)))
+          expect(worst, `${recompute}, ${name}`).toBeLessThan(1e-5 * scale + 1e-9)
+        }
+      }
+    }
+  })
+
   test("stay as they are, and the others get the gradients that they get when all train", async () => {
     const model = await smallModel()
     const before = model.stateDict()

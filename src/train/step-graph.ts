@@ -7,7 +7,7 @@ import type { Network } from "../models/network.ts"
 import { BATCH, type DropoutInput, type DropPathInput, TrainingContext } from "../nn/context.ts"
 import type { Parameter } from "../nn/module.ts"
 import { gradientName } from "../optim/graph.ts"
-import type { Graph } from "../tensor/graph.ts"
+import { type Graph, inputName } from "../tensor/graph.ts"
 import { crossEntropy } from "../tensor/ops/index.ts"
 import { input } from "../tensor/tensor.ts"
 
@@ -21,6 +21,8 @@ export interface StepGraphOptions {
   /** Parameters that get a gradient; the others are frozen. */
   trained: readonly string[]
   recompute: Recompute
+  /** Channels in a block of the device's blocked convolutions, 0 where it has none. Default 0. */
+  block?: number
 }
 
 export interface StepGraph {
@@ -38,13 +40,17 @@ export interface StepGraph {
 
 export function buildStepGraph(
   network: Network,
-  { images: [batch, height, width], trained, recompute }: StepGraphOptions,
+  { images: [batch, height, width], trained, recompute, block }: StepGraphOptions,
 ): StepGraph {
   const frozen = frozenParameters(network, trained)
   const context = new TrainingContext(BATCH, frozen)
   const { logits: traced } = network.trace(BATCH, height, width, context)
   const updates = [...context.updates].map(([buffer, value]) => [bufferName(buffer.name), value] as const)
-  const { logits, ...buffers } = prepareForTraining({ logits: traced, ...Object.fromEntries(updates) })
+  const maxima = { ...context.maxima(batch), [BATCH]: batch }
+  const { logits, ...buffers } = prepareForTraining(
+    { logits: traced, ...Object.fromEntries(updates) },
+    { block, maxima, trained: new Set(trained), constants: new Set([...frozen].map((x) => inputName(x)!)) },
+  )
   const loss = crossEntropy(logits!, input("targets", [BATCH, network.description.config.numClasses]))
   const wrt = trained.map((name) => network.parameters.get(name)!)
   const graph: Record<string, Graph[string]> = { [LOSS]: loss, ...buffers }
@@ -56,7 +62,7 @@ export function buildStepGraph(
     dropPaths: context.dropPaths,
     dropouts: context.dropouts,
     buffers: [...context.updates.keys()].map(({ name }) => name),
-    maxima: { ...context.maxima(batch), [BATCH]: batch },
+    maxima,
     // Whole blocks are computed again to save memory: ONNX Runtime shall free each value at once.
     anonymousDims: recompute === "block",
   }

@@ -318,7 +318,9 @@ export class Trainer {
       const { recompute = "none" } = this.#options
       const { inChannels } = this.#model.config
       const images = [batch, height, width, inChannels] as const
-      sized = { largest: batch, step: buildStepGraph(this.#network, { images, trained: this.#trained, recompute }) }
+      const { block } = this.#model.backend
+      const step = buildStepGraph(this.#network, { images, trained: this.#trained, recompute, block })
+      sized = { largest: batch, step }
       if (this.#steps.size >= PROGRAM_CACHE) this.#steps.delete(this.#steps.keys().next().value!)
       this.#steps.set(key, sized)
     }

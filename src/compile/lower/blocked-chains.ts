@@ -1,7 +1,8 @@
 /**
- * Chains of linear layers in the blocked layout of ONNX Runtime's CPU provider, for inference: expand, activate, project
- * and add to the residual stream. As 1 x 1 convolutions on blocks they are faster than matrix products, take the sum with
- * the stream for nothing, and leave the stream as the next depthwise convolution wants it.
+ * Chains of linear layers in the blocked layout of ONNX Runtime's CPU provider, for inference and for the frozen layers
+ * before those that train: expand, activate, project and add to the residual stream. As 1 x 1 convolutions on blocks they
+ * are faster than matrix products, take the sum with the stream for nothing, and leave the stream as the next depthwise
+ * convolution wants it.
  *
  * Their weights have to be brought into block order, which is done once where they are constant.
  */
@@ -56,13 +57,24 @@ const isActivation = (node: Node) => applies(node, geluOp) || applies(node, relu
  * between and after them. A layer by itself stays: to reorder what it reads and gives would cost what it gains.
  * @param block channels in a block
  * @param constants names of the inputs that are constant
+ * @param trained names of the inputs that get a gradient: layers that read what depends on them stay
  */
-export function lowerBlockedChains(graph: Graph, block: number, constants: ReadonlySet<string>): Graph {
+export function lowerBlockedChains(
+  graph: Graph,
+  block: number,
+  constants: ReadonlySet<string>,
+  trained: ReadonlySet<string> = new Set(),
+): Graph {
   const uses = countUses(graph)
-  const first = firstOfChains(graph, block, constants)
+  const order = topologicalOrder(Object.values(graph))
+  const differentiated = dependents(order, trained)
+  const eligible = new Set(
+    order.filter((node) => applies(node, linearOp) && !differentiated.has(node) && isEligible(node, block, constants)),
+  )
+  const first = firstOfChains(order, new Set(Object.values(graph)), eligible)
   return rewrite(graph, (node, inputs) => {
     if (applies(node, linearOp)) {
-      const continues = blockedForm(inputs[0]!) !== undefined && isEligible(node, block, constants)
+      const continues = blockedForm(inputs[0]!) !== undefined && eligible.has(node)
       return continues || first.has(node) ? pointwise(inputs, block) : undefined
     }
     if (applies(node, arithmetic.mul)) return layerScale(node, inputs as [Tensor, Tensor], block, { uses, constants })
@@ -91,13 +103,24 @@ function isConstant(x: Tensor, constants: ReadonlySet<string>): boolean {
   return name !== undefined && constants.has(name)
 }
 
-/** Layers whose output goes through activations to other such layers, and nowhere else. */
-function firstOfChains(graph: Graph, block: number, constants: ReadonlySet<string>): ReadonlySet<Node> {
-  const order = topologicalOrder(Object.values(graph))
+/** The inputs of these names, and all nodes that read them, directly or not. */
+function dependents(order: readonly Node[], names: ReadonlySet<string>): ReadonlySet<Node> {
+  const found = new Set<Node>()
+  for (const node of order) {
+    const name = inputName(node.outputs[0]!)
+    if ((name !== undefined && names.has(name)) || node.inputs.some((x) => found.has(x.node))) found.add(node)
+  }
+  return found
+}
+
+/** Eligible layers whose output goes through activations to other ones, and nowhere else. */
+function firstOfChains(
+  order: readonly Node[],
+  outputs: ReadonlySet<Tensor>,
+  eligible: ReadonlySet<Node>,
+): ReadonlySet<Node> {
   const readers = new Map<Tensor, Node[]>()
   for (const node of order) for (const x of node.inputs) readers.set(x, [...(readers.get(x) ?? []), node])
-  const outputs = new Set(Object.values(graph))
-  const eligible = new Set(order.filter((node) => applies(node, linearOp) && isEligible(node, block, constants)))
   const leadsOn = (x: Tensor): boolean => {
     const next = readers.get(x) ?? []
     return (
