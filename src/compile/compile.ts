@@ -4,6 +4,7 @@ import type { Graph } from "../tensor/graph.ts"
 import { lowerDepthwise } from "./lower/blocked.ts"
 import { lowerBlockedChains } from "./lower/blocked-chains.ts"
 import { lowerFilterGradients } from "./lower/filter-gradient.ts"
+import { lowerFusedProducts } from "./lower/fused-products.ts"
 import { lowerPatches } from "./lower/patches.ts"
 import { lowerPointwise } from "./lower/pointwise.ts"
 import { lowerTransposedProducts } from "./lower/transposed-products.ts"
@@ -55,6 +56,7 @@ export const passes = {
   simplify,
   productScales: foldProductScales,
   transposedProducts: (graph, { device }) => (device === "cpu" ? lowerTransposedProducts(graph) : graph),
+  fusedProducts: (graph, { device }) => (device === "cpu" ? lowerFusedProducts(graph) : graph),
   commonSubexpressions: mergeCommonSubexpressions,
 } satisfies Record<string, Pass>
 

@@ -25,6 +25,8 @@ const IR_VERSION = 10n
 
 /** The blocked convolutions of ONNX Runtime's CPU provider. */
 export const NCHWC_DOMAIN = "com.microsoft.nchwc"
+/** Other operators that ONNX Runtime has beyond the standard. */
+export const MICROSOFT_DOMAIN = "com.microsoft"
 
 export interface EncodeOptions {
   /** Name of the graph. */
