@@ -1,5 +1,7 @@
 /** What a benchmark is. */
 
+import type { Spread } from "./measure.ts"
+
 export interface Row {
   /** What was measured. */
   what: string
@@ -11,12 +13,26 @@ export interface Row {
   chart?: Chart
 }
 
+export type Chart = BarChart | LineChart
+
 /** Times beside each other. */
-export interface Chart {
+export interface BarChart {
   /** How many times as fast as the best peer this package is. */
   ratio: number
   /** Milliseconds. */
-  bars: { name: string; min: number; median: number; max: number }[]
+  bars: ({ name: string } & Spread)[]
+}
+
+/** How something grows, beside a straight line. */
+export interface LineChart {
+  /** What is on the axes, each with its unit. */
+  xLabel: string
+  yLabel: string
+  /** What a point is. */
+  pointLabel: string
+  points: ({ label: string; x: number } & Spread)[]
+  /** The line `intercept + slope * x`. */
+  line?: { label: string; intercept: number; slope: number }
 }
 
 export interface Benchmark {

@@ -3,10 +3,9 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Benchmark, Row } from "./benchmark.ts"
-import { formatSpread, run, time } from "./measure.ts"
+import { run } from "./measure.ts"
 import { bin, exampleImage, scratchFolder } from "./paths.ts"
-
-const node = process.execPath
+import { helpCommand, predictCommand, timeShell } from "./shell.ts"
 
 export const mainJob: Benchmark = {
   name: "main-job",
@@ -14,7 +13,7 @@ export const mainJob: Benchmark = {
   async run() {
     const folder = join(scratchFolder(), "run")
     const start = performance.now()
-    const { epochs, best } = JSON.parse(await run(node, [bin, "train", "--out", folder, "--json"]))
+    const { epochs, best } = JSON.parse(await run(process.execPath, [bin, "train", "--out", folder, "--json"]))
     const seconds = (performance.now() - start) / 1000
     const training = epochs.reduce((sum: number, epoch: { seconds: number }) => sum + epoch.seconds, 0)
     const memory = Math.max(...epochs.map(({ memoryBytes }: { memoryBytes: number }) => memoryBytes))
@@ -25,10 +24,7 @@ export const mainJob: Benchmark = {
       { what: "peak resident memory", result: `${(memory / 1e6).toFixed(0)} MB`, goal: "<= 1,000 MB" },
       { what: "report.html", result: `${(readFileSync(join(folder, "report.html")).length / 1e3).toFixed(0)} kB` },
     ]
-    const help = await time(10, () => run(node, [bin, "--help"]))
-    rows.push({ what: "convnext --help", result: formatSpread(help), goal: "<= 250 ms" })
-    const predict = await time(10, () => run(node, [bin, "predict", folder, exampleImage]))
-    rows.push({ what: "convnext predict, one image", result: formatSpread(predict), goal: "<= 1,200 ms" })
-    return rows
+    const commands = [helpCommand, predictCommand([folder, exampleImage])]
+    return [...rows, ...(await timeShell(commands))]
   },
 }

@@ -5,16 +5,20 @@ import { availableParallelism, cpus } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import type { Benchmark } from "./benchmark.ts"
+import { ceiling } from "./ceiling.ts"
 import { graph } from "./graph.ts"
 import { load } from "./load.ts"
 import { mainJob } from "./main-job.ts"
 import { memory } from "./memory.ts"
 import { fineTuningPeers, inferencePeers, trainingPeers } from "./peers.ts"
 import { type BenchmarkResult, renderResults } from "./results-page.ts"
+import { scaling } from "./scaling.ts"
+import { shell } from "./shell.ts"
 import { trainingStep } from "./training-step.ts"
 import { workNotDone } from "./work-not-done.ts"
 
 const benchmarks: readonly Benchmark[] = [
+  ceiling,
   mainJob,
   load,
   trainingStep,
@@ -24,6 +28,8 @@ const benchmarks: readonly Benchmark[] = [
   trainingPeers,
   fineTuningPeers,
   inferencePeers,
+  scaling,
+  shell,
 ]
 
 const { values, positionals: wanted } = parseArgs({

@@ -15,18 +15,6 @@ export function spreadOf(values: readonly number[]): Spread {
   return { min: sorted[0]!, median: sorted[Math.floor(sorted.length / 2)]!, max: sorted.at(-1)! }
 }
 
-/** Milliseconds that each of `runs` calls takes, after one that does not count. */
-export async function time(runs: number, work: () => Promise<unknown>): Promise<Spread> {
-  await work()
-  const times: number[] = []
-  for (let run = 0; run < runs; run++) {
-    const start = performance.now()
-    await work()
-    times.push(performance.now() - start)
-  }
-  return spreadOf(times)
-}
-
 /** Runs a program to its end and gives what it printed. Throws an Error with its last words if it fails. */
 export async function run(program: string, args: readonly string[], options: { cwd?: string } = {}): Promise<string> {
   const child = spawn(program, args, { ...options, stdio: ["ignore", "pipe", "pipe"] })
@@ -38,6 +26,35 @@ export async function run(program: string, args: readonly string[], options: { c
   if (code !== 0)
     throw new Error(`${program} ${args.join(" ")} ended with ${code}: ${Buffer.concat(errors).toString()}`)
   return Buffer.concat(output).toString()
+}
+
+/** A program that is timed from its start to its end. */
+export interface Command {
+  program: string
+  args: readonly string[]
+}
+
+/**
+ * Milliseconds from the start of a program to its end, `runs` times each after one that does not count. The commands take
+ * turns, so that a machine that gets slower gets slower for all of them. One that fails is left out from then on, and gives
+ * its Error instead.
+ */
+export async function timeCommands(runs: number, commands: readonly Command[]): Promise<(Spread | Error)[]> {
+  const times = commands.map((): number[] => [])
+  const errors = new Map<number, Error>()
+  for (let turn = -1; turn < runs; turn++) {
+    for (const [i, { program, args }] of commands.entries()) {
+      if (errors.has(i)) continue
+      const start = performance.now()
+      try {
+        await run(program, args)
+        if (turn >= 0) times[i]!.push(performance.now() - start)
+      } catch (error) {
+        errors.set(i, error as Error)
+      }
+    }
+  }
+  return times.map((each, i) => errors.get(i) ?? spreadOf(each))
 }
 
 /** Runs a worker of this folder with options, and gives what it printed. */

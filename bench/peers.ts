@@ -4,7 +4,7 @@ import { existsSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import type { Benchmark, Row } from "./benchmark.ts"
 import { formatGigabytes, formatSpread } from "./measure.ts"
-import { onnxRuntimePeer, peerPython, subjectWorker, torchPeer } from "./paths.ts"
+import { jaxPeer, onnxRuntimePeer, peerPackage, peerPython, subjectWorker, tensorflowPeer, torchPeer } from "./paths.ts"
 import { type Comparison, compare, type Measured, type SubjectStart, type Work } from "./subject.ts"
 
 const OURS = "convnext"
@@ -56,14 +56,26 @@ const inference: readonly Case[] = [
   "swin_tiny_patch4_window7_224",
 ].flatMap((model) => [infer(model, 1, 1), infer(model, 1, cores), infer(model, 8, cores), infer(model, 32, cores)])
 
-export const trainingPeers = comparison("train-peers", "A training step with clipping, AdamW and EMA, 224 px", training)
-export const fineTuningPeers = comparison("tune-peers", "Fine-tuning with a frozen backbone, 224 px", fineTuning)
-export const inferencePeers = comparison("infer-peers", "Inference, 224 px", inference)
+export const trainingPeers = comparison(
+  "train-peers",
+  "A training step with clipping, AdamW and EMA, 224 px, beside PyTorch",
+  training,
+)
+export const fineTuningPeers = comparison(
+  "tune-peers",
+  "Fine-tuning with a frozen backbone, 224 px, beside PyTorch",
+  fineTuning,
+)
+export const inferencePeers = comparison(
+  "infer-peers",
+  "Inference, 224 px, beside PyTorch, ONNX Runtime, tensorflow.js and jax-js",
+  inference,
+)
 
 function comparison(name: string, title: string, cases: readonly Case[]): Benchmark {
   return {
     name,
-    title: `${title}, beside PyTorch and ONNX Runtime`,
+    title,
     async run(filter) {
       const rows: Row[] = []
       for (const one of cases) {
@@ -77,9 +89,13 @@ function comparison(name: string, title: string, cases: readonly Case[]): Benchm
   }
 }
 
-function subjects({ work, bf16 = false }: Case): SubjectStart[] {
-  const own: SubjectStart = { name: OURS, program: process.execPath, args: [subjectWorker], options: work }
-  if (!existsSync(peerPython)) return [own]
+function subjects(one: Case): SubjectStart[] {
+  const own = { name: OURS, program: process.execPath, args: [subjectWorker], options: one.work }
+  return [own, ...pythonPeers(one), ...nodePeers(one.work)]
+}
+
+function pythonPeers({ work, bf16 = false }: Case): SubjectStart[] {
+  if (!existsSync(peerPython)) return []
   const torch = (name: string, options: object): SubjectStart => ({
     name,
     program: peerPython,
@@ -88,13 +104,45 @@ function subjects({ work, bf16 = false }: Case): SubjectStart[] {
   })
   const onnxRuntime = { name: "ONNX Runtime", program: peerPython, args: [onnxRuntimePeer], options: work }
   return [
-    own,
     torch("PyTorch", {}),
     torch("PyTorch, channels last", { layout: "channels_last" }),
     torch("PyTorch, compiled", { layout: "channels_last", compile: true }),
     ...(work.work === "infer" ? [onnxRuntime] : []),
     ...(bf16 ? [torch(BF16, { layout: "channels_last", bf16: true })] : []),
   ]
+}
+
+/** The sizes of the models that are written out for peers that bring none, and the largest batch that they are asked for. */
+const writtenOut: Readonly<Record<string, { depths: number[]; dims: number[] }>> = {
+  convnext_tiny: { depths: [3, 3, 9, 3], dims: [96, 192, 384, 768] },
+  convnext_base: { depths: [3, 3, 27, 3], dims: [128, 256, 512, 1024] },
+}
+const WRITTEN_OUT_BATCH = 8
+
+function nodePeers(work: Work): SubjectStart[] {
+  const sizes = writtenOut[work.model]
+  if (work.work !== "infer" || !sizes || work.batch > WRITTEN_OUT_BATCH) return []
+  const isNative = existsSync(peerPackage("@tensorflow/tfjs-node"))
+  const peers = [
+    isNative
+      ? { name: "tensorflow.js, native", package: "@tensorflow/tfjs-node", script: tensorflowPeer, backend: "native" }
+      : {
+          name: "tensorflow.js, WebAssembly on 1 thread",
+          package: "@tensorflow/tfjs-backend-wasm",
+          script: tensorflowPeer,
+          backend: "wasm",
+        },
+    { name: "jax-js, WebAssembly on 1 thread", package: "@jax-js/jax", script: jaxPeer },
+  ]
+  return peers
+    .filter((peer) => existsSync(peerPackage(peer.package)))
+    .map(({ name, script, backend }) => ({
+      name,
+      program: process.execPath,
+      args: [script],
+      options: { ...work, ...sizes, backend },
+      mayBeSlow: true,
+    }))
 }
 
 /** For information: other arithmetic is another comparison. */
@@ -116,19 +164,21 @@ function rowsOf({ work, goal }: Case, { measured, failed }: Comparison): Row[] {
     undefined,
   )
   const each = measured.map(
-    ({ name, spread, peakBytes }): Row => ({
+    ({ name, spread, peakBytes, isSlow }): Row => ({
       what: `${what}: ${name}`,
-      result: `${formatSpread(spread)}, ${formatGigabytes(peakBytes)}`,
+      result: `${formatSpread(spread)}, ${formatGigabytes(peakBytes)}${isSlow ? "; too slow for more than one turn" : ""}`,
     }),
   )
   const missing = failed.map(({ name, reason }): Row => ({ what: `${what}: ${name}`, result: `failed: ${reason}` }))
   if (!own || !best) return [...each, ...missing]
   const ratio = best.spread.median / own.spread.median
+  // A bar ten times as long would leave nothing to see of the others.
+  const bars = measured.filter(({ isSlow }) => !isSlow)
   const summary: Row = {
     what: `**${what}**`,
     result: `**${ratio.toFixed(2)}x** the speed of ${best.name}`,
     goal: goal === undefined ? undefined : `>= ${goal}x`,
-    chart: { ratio, bars: measured.map(({ name, spread }) => ({ name, ...spread })) },
+    chart: { ratio, bars: bars.map(({ name, spread }) => ({ name, ...spread })) },
   }
   return [summary, ...each, ...missing]
 }

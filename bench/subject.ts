@@ -15,6 +15,8 @@ export interface Work {
   /** Side of the images in pixels. */
   size: number
   threads: number
+  /** Blocks of each stage, where they are not the model's own. */
+  depths?: readonly number[]
   /** Stochastic depth of the last block, in training. */
   dropPathRate?: number
   /** What is not trained: all but the classifier, or all before the last stage. */
@@ -27,13 +29,19 @@ export interface SubjectStart {
   program: string
   args: readonly string[]
   options: object
+  /** Whether it has no more turns once a piece of its work took `PATIENCE` times as long as the fastest subject's. */
+  mayBeSlow?: boolean
 }
+
+const PATIENCE = 10
 
 /** What a subject measured. */
 export interface Measured {
   name: string
   /** Milliseconds of a piece of work. */
   spread: Spread
+  /** Whether it was too slow for more than one turn. */
+  isSlow: boolean
   /** Milliseconds of the first one, with everything that is made for it. */
   first: number
   /** Of the process, at its highest. */
@@ -44,6 +52,7 @@ export interface Measured {
 /** A subject that is ready: its work was done a few times already. */
 class Subject {
   readonly name: string
+  readonly mayBeSlow: boolean
   readonly times: number[] = []
   peakBytes = 0
   ready!: { first: number; versions: Record<string, string> }
@@ -51,8 +60,9 @@ class Subject {
   readonly #lines: AsyncIterator<string>
   readonly #errors: string[] = []
 
-  private constructor({ name, program, args, options }: SubjectStart) {
+  private constructor({ name, program, args, options, mayBeSlow = false }: SubjectStart) {
     this.name = name
+    this.mayBeSlow = mayBeSlow
     this.#child = spawn(program, [...args, JSON.stringify(options)])
     this.#child.stderr.on("data", (chunk: Buffer) => this.#errors.push(chunk.toString()))
     this.#child.on("error", (error) => this.#errors.push(error.message))
@@ -106,6 +116,7 @@ export interface Comparison {
  */
 export async function compare(starts: readonly SubjectStart[], rounds: number, runs: number): Promise<Comparison> {
   const subjects: Subject[] = []
+  const slow = new Set<Subject>()
   const failed: Comparison["failed"] = []
   try {
     for (const start of starts) {
@@ -115,19 +126,25 @@ export async function compare(starts: readonly SubjectStart[], rounds: number, r
         failed.push({ name: start.name, reason: (error as Error).message })
       }
     }
+    // A piece of work each tells the slow ones.
+    for (const subject of subjects) await subject.measure(1)
+    const limit = PATIENCE * Math.min(...subjects.map(({ times }) => times[0]!))
+    for (const subject of subjects) if (subject.mayBeSlow && subject.times[0]! > limit) slow.add(subject)
+    const others = subjects.filter((subject) => !slow.has(subject))
     for (let round = 0; round < rounds; round++) {
       // Each goes first at times.
-      const turn = round % subjects.length
-      for (const subject of [...subjects.slice(turn), ...subjects.slice(0, turn)]) await subject.measure(runs)
+      const turn = round % others.length
+      for (const subject of [...others.slice(turn), ...others.slice(0, turn)]) await subject.measure(runs)
     }
   } finally {
     await Promise.all(subjects.map((subject) => subject.stop()))
   }
-  const measured = subjects.map(({ name, times, peakBytes, ready }) => ({
-    name,
-    spread: spreadOf(times),
-    peakBytes,
-    ...ready,
+  const measured = subjects.map((subject) => ({
+    name: subject.name,
+    spread: spreadOf(subject.times),
+    isSlow: slow.has(subject),
+    peakBytes: subject.peakBytes,
+    ...subject.ready,
   }))
   return { measured, failed }
 }

@@ -48,7 +48,7 @@ export interface BenchResult {
 }
 
 /** Side of the matrices of the product that the machine is measured with. */
-const CEILING_SIDE = 1536
+export const CEILING_SIDE = 1536
 
 interface Task {
   work(): Promise<unknown>
@@ -136,10 +136,10 @@ export async function bench(
 }
 
 /** A large matrix product on the model's device and threads. */
-async function largeProduct({
+export async function largeProduct({
   backend,
   threads,
-}: Model): Promise<{ run(): Promise<unknown>; dispose(): Promise<void> }> {
+}: Pick<Model, "backend" | "threads">): Promise<{ run(): Promise<unknown>; dispose(): Promise<void> }> {
   const shape = [CEILING_SIDE, CEILING_SIDE]
   const [a, b] = [input("a", shape), input("b", shape)]
   const graph = { y: mean(matmul(a, b)) }
