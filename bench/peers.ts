@@ -5,7 +5,7 @@ import { availableParallelism } from "node:os"
 import type { Benchmark, Row } from "./benchmark.ts"
 import { formatGigabytes, formatSpread } from "./measure.ts"
 import { jaxPeer, onnxRuntimePeer, peerPackage, peerPython, subjectWorker, tensorflowPeer, torchPeer } from "./paths.ts"
-import { type Comparison, compare, type Measured, type SubjectStart, type Work } from "./subject.ts"
+import { type Comparison, compare, type Measured, type SubjectStart, speedRatio, type Work } from "./subject.ts"
 
 const OURS = "convnext"
 
@@ -171,7 +171,7 @@ function rowsOf({ work, goal }: Case, { measured, failed }: Comparison): Row[] {
   )
   const missing = failed.map(({ name, reason }): Row => ({ what: `${what}: ${name}`, result: `failed: ${reason}` }))
   if (!own || !best) return [...each, ...missing]
-  const ratio = best.spread.median / own.spread.median
+  const ratio = best.isSlow ? best.spread.median / own.spread.median : speedRatio(own, best)
   // A bar ten times as long would leave nothing to see of the others.
   const bars = measured.filter(({ isSlow }) => !isSlow)
   const summary: Row = {

@@ -40,6 +40,8 @@ export interface Measured {
   name: string
   /** Milliseconds of a piece of work. */
   spread: Spread
+  /** Milliseconds of a piece of work in each round, as the median of its turn. */
+  turns: number[]
   /** Whether it was too slow for more than one turn. */
   isSlow: boolean
   /** Milliseconds of the first one, with everything that is made for it. */
@@ -54,6 +56,7 @@ class Subject {
   readonly name: string
   readonly mayBeSlow: boolean
   readonly times: number[] = []
+  readonly turns: number[] = []
   peakBytes = 0
   ready!: { first: number; versions: Record<string, string> }
   readonly #child: ChildProcessWithoutNullStreams
@@ -82,6 +85,7 @@ class Subject {
     this.#child.stdin.write(`${JSON.stringify({ runs })}\n`)
     const { times, peakBytes } = await this.#next<{ times: number[]; peakBytes: number }>()
     this.times.push(...times)
+    this.turns.push(spreadOf(times).median)
     this.peakBytes = peakBytes
   }
 
@@ -106,6 +110,14 @@ export interface Comparison {
   measured: Measured[]
   /** Subjects that could not do the work, and why. */
   failed: { name: string; reason: string }[]
+}
+
+/**
+ * How many times as fast as `other` a subject is: the median over the rounds of the ratio within each. Both were measured
+ * within seconds there, so that a machine whose speed drifts counts for nothing.
+ */
+export function speedRatio(subject: Measured, other: Measured): number {
+  return spreadOf(subject.turns.map((time, round) => other.turns[round]! / time)).median
 }
 
 /**
@@ -142,6 +154,7 @@ export async function compare(starts: readonly SubjectStart[], rounds: number, r
   const measured = subjects.map((subject) => ({
     name: subject.name,
     spread: spreadOf(subject.times),
+    turns: subject.turns,
     isSlow: slow.has(subject),
     peakBytes: subject.peakBytes,
     ...subject.ready,

@@ -3,7 +3,15 @@
 import type { NdArray } from "../tensor/ndarray.ts"
 import type { ParameterGroup } from "./groups.ts"
 import { updateAdamW } from "./kernels/adamw.ts"
-import { checkArrays, makeSlot, type Optimizer, packState, type StepOptions, unpackState } from "./optimizer.ts"
+import {
+  type Allocate,
+  checkArrays,
+  makeSlot,
+  type Optimizer,
+  packState,
+  type StepOptions,
+  unpackState,
+} from "./optimizer.ts"
 
 export interface AdamWOptions {
   /** Decay of the averages of the gradient and of its square. Default [0.9, 0.999]. */
@@ -30,12 +38,17 @@ export class AdamW implements Optimizer {
   readonly #expAvgSq: Float32Array[]
   #step = 0
 
-  constructor(groups: readonly ParameterGroup[], { betas = [0.9, 0.999], eps = 1e-8 }: AdamWOptions = {}) {
+  /** @param allocate makes the arrays that it keeps; by default anywhere */
+  constructor(
+    groups: readonly ParameterGroup[],
+    { betas = [0.9, 0.999], eps = 1e-8 }: AdamWOptions = {},
+    allocate?: Allocate,
+  ) {
     this.#groups = groups
     this.#betas = betas
     this.#eps = eps
-    this.#expAvg = makeSlot(groups)
-    this.#expAvgSq = makeSlot(groups)
+    this.#expAvg = makeSlot(groups, allocate)
+    this.#expAvgSq = makeSlot(groups, allocate)
   }
 
   step(parameters: readonly Float32Array[], gradients: readonly Float32Array[], options: StepOptions): void {

@@ -3,7 +3,7 @@
 import { suggestion, UsageError } from "../tensor/errors.ts"
 import { AdamW, type AdamWOptions } from "./adamw.ts"
 import type { ParameterGroup } from "./groups.ts"
-import type { Optimizer } from "./optimizer.ts"
+import type { Allocate, Optimizer } from "./optimizer.ts"
 import { Sgd, type SgdOptions } from "./sgd.ts"
 
 export { AdamW, type AdamWOptions } from "./adamw.ts"
@@ -33,18 +33,26 @@ const optimizers: {
   [N in OptimizerName]: new (
     groups: readonly ParameterGroup[],
     options: OptimizerOptions[N],
+    allocate?: Allocate,
   ) => Optimizer
 } = {
   adamw: AdamW,
   sgd: Sgd,
 }
 
-/** The optimizer that `spec` names, for parameters in the order of `groups`. Throws a UsageError for an unknown name. */
-export function createOptimizer(spec: OptimizerSpec, groups: readonly ParameterGroup[]): Optimizer {
+/**
+ * The optimizer that `spec` names, for parameters in the order of `groups`. Throws a UsageError for an unknown name.
+ * @param allocate makes the arrays that it keeps; by default anywhere
+ */
+export function createOptimizer(
+  spec: OptimizerSpec,
+  groups: readonly ParameterGroup[],
+  allocate?: Allocate,
+): Optimizer {
   if (!Object.hasOwn(optimizers, spec.name)) {
     const known = Object.keys(optimizers)
     const hint = suggestion(String(spec.name), known) || "."
     throw new UsageError(`unknown optimizer "${spec.name}"${hint} There are ${known.join(", ")}`)
   }
-  return new optimizers[spec.name](groups, spec)
+  return new optimizers[spec.name](groups, spec, allocate)
 }

@@ -37,9 +37,15 @@ export interface Optimizer {
 /** The arrays of one kind that an optimizer keeps, such as `exp_avg`: one for each parameter. */
 export type Slots = Record<string, readonly Float32Array[]>
 
+/** Gives a new zero-filled array of the size of the i-th parameter. */
+export type Allocate = (i: number) => Float32Array
+
 /** A zero-filled array for each parameter. */
-export function makeSlot(groups: readonly ParameterGroup[]): Float32Array[] {
-  return groups.map(({ size }) => new Float32Array(size))
+export function makeSlot(
+  groups: readonly ParameterGroup[],
+  allocate: Allocate = (i) => new Float32Array(groups[i]!.size),
+): Float32Array[] {
+  return groups.map((_, i) => allocate(i))
 }
 
 /** The body of `Optimizer.state`. */

@@ -2,7 +2,15 @@
 
 import type { NdArray } from "../tensor/ndarray.ts"
 import type { ParameterGroup } from "./groups.ts"
-import { checkArrays, makeSlot, type Optimizer, packState, type StepOptions, unpackState } from "./optimizer.ts"
+import {
+  type Allocate,
+  checkArrays,
+  makeSlot,
+  type Optimizer,
+  packState,
+  type StepOptions,
+  unpackState,
+} from "./optimizer.ts"
 
 export interface SgdOptions {
   /** Default 0.9. */
@@ -25,11 +33,16 @@ export class Sgd implements Optimizer {
   readonly #buffers: Float32Array[]
   #step = 0
 
-  constructor(groups: readonly ParameterGroup[], { momentum = 0.9, nesterov = true }: SgdOptions = {}) {
+  /** @param allocate makes the arrays that it keeps; by default anywhere */
+  constructor(
+    groups: readonly ParameterGroup[],
+    { momentum = 0.9, nesterov = true }: SgdOptions = {},
+    allocate?: Allocate,
+  ) {
     this.#groups = groups
     this.#momentum = momentum
     this.#nesterov = nesterov
-    this.#buffers = makeSlot(groups)
+    this.#buffers = makeSlot(groups, allocate)
   }
 
   step(parameters: readonly Float32Array[], gradients: readonly Float32Array[], options: StepOptions): void {

@@ -3,6 +3,8 @@
 import type { StateDict } from "../models/network.ts"
 import { averageName, gradientName, sumName } from "../optim/graph.ts"
 import { clipScale, createOptimizer, gradientNorm, type Optimizer } from "../optim/index.ts"
+import { ParameterSpace } from "../optim/kernels/space.ts"
+import type { Allocate } from "../optim/optimizer.ts"
 import { Program } from "../runtime/program.ts"
 import { ProgramCache } from "../runtime/program-cache.ts"
 import { InputError } from "../tensor/errors.ts"
@@ -16,6 +18,9 @@ import {
   type TrainingEngine,
 } from "./engine.ts"
 import { bufferName, LOSS } from "./step-graph.ts"
+
+/** Of a parameter: gradient, sum of gradients, average, and two that the optimizer keeps. */
+const MOST_ARRAYS = 5
 
 interface HostProgram {
   program: Program
@@ -42,13 +47,27 @@ export class HostEngine implements TrainingEngine {
     this.#options = options
     this.#names = groups.map(({ name }) => name)
     this.#parameters = this.#names.map((name) => weights[name]!.data as Float32Array)
-    this.#optimizer = createOptimizer(optimizer, groups)
-    if (accumulate > 1) this.#sums = groups.map(({ size }) => new Float32Array(size))
-    if (ema) this.averages = copyOf(weights, [...this.#names, ...buffers])
+    const space = new ParameterSpace(
+      groups.map(({ size }) => size),
+      MOST_ARRAYS,
+    )
+    const allocate: Allocate = (i) => space.allocate(i)
+    this.#optimizer = createOptimizer(optimizer, groups, allocate)
+    if (accumulate > 1) this.#sums = groups.map((_, i) => allocate(i))
+    this.#gradients = groups.map((_, i) => allocate(i))
+    if (ema) {
+      this.averages = copyOf(weights, buffers)
+      for (const [i, { name, shape }] of groups.entries()) {
+        const average = allocate(i)
+        average.set(this.#parameters[i]!)
+        this.averages[name] = ndarray(average, shape)
+      }
+    }
     this.#outputs = { [LOSS]: zeros([]) }
-    for (const { name, shape } of groups) this.#outputs[gradientName(name)] = zeros(shape)
+    for (const [i, { name, shape }] of groups.entries()) {
+      this.#outputs[gradientName(name)] = ndarray(this.#gradients[i]!, shape)
+    }
     for (const name of buffers) this.#outputs[bufferName(name)] = zeros(weights[name]!.shape, weights[name]!.dtype)
-    this.#gradients = this.#names.map((name) => this.#outputs[gradientName(name)]!.data as Float32Array)
   }
 
   get counters(): Counters {

@@ -4,11 +4,14 @@ import { expect, test } from "vitest"
 import { assembleKernels } from "../../../scripts/build-kernels.mjs"
 import { Random } from "../../tensor/random.ts"
 import { type AdamWCoefficients, updateAdamW } from "./adamw.ts"
+import { ParameterSpace } from "./space.ts"
 
 /** Chunks are 16,384 elements long: these end inside of one, at its end, and just after it. */
 const sizes = [1, 3, 4, 7, 1000, 16_383, 16_384, 16_385, 40_001]
 
-function makeState(size: number, seed: number) {
+type State = Record<"parameter" | "gradient" | "first" | "second" | "average", Float32Array>
+
+function makeState(size: number, seed: number): State {
   const random = new Random(seed, "adamw")
   const draw = (scale: number) => Float32Array.from({ length: size }, () => scale * random.normal(0, 1))
   return {
@@ -20,8 +23,34 @@ function makeState(size: number, seed: number) {
   }
 }
 
+/** Where the arrays of an update lie. */
+const places = [
+  "all anywhere",
+  "all in the kernels' memory",
+  "the parameter anywhere, the others in the kernels' memory",
+]
+
+/** Brings arrays to such a place. */
+function moved(state: State, place: string): State {
+  if (place === places[0]) return state
+  const space = new ParameterSpace([state.parameter.length], 5)
+  const inside = (array: Float32Array) => {
+    const copy = space.allocate(0)
+    copy.set(array)
+    return copy
+  }
+  const { parameter, gradient, first, second, average } = state
+  return {
+    parameter: place === places[1] ? inside(parameter) : parameter,
+    gradient: inside(gradient),
+    first: inside(first),
+    second: inside(second),
+    average: inside(average),
+  }
+}
+
 /** The update by the book, in float64. */
-function expected({ parameter, gradient, first, second, average }: ReturnType<typeof makeState>, c: AdamWCoefficients) {
+function expected({ parameter, gradient, first, second, average }: State, c: AdamWCoefficients) {
   return Array.from(parameter, (p, i) => {
     const g = gradient[i]! * c.clipScale
     const m = c.beta1 * first[i]! + (1 - c.beta1) * g
@@ -43,21 +72,35 @@ test("any size, coefficients and values give what the equations give, with and w
     emaDecay: fc.constantFrom(0, 0.5, 0.9999),
   })
   fc.assert(
-    fc.property(fc.constantFrom(...sizes), fc.nat(1000), coefficients, fc.boolean(), (size, seed, given, averaged) => {
-      const { parameter, gradient, first, second, average } = makeState(size, seed)
-      const before = makeState(size, seed)
-      updateAdamW(parameter, gradient, [first, second], averaged ? average : undefined, given)
-      expect(gradient).toEqual(before.gradient)
-      if (!averaged) expect(average).toEqual(before.average)
-      let worst = 0
-      for (const [i, row] of expected(before, given).entries()) {
-        const found = [parameter[i]!, first[i]!, second[i]!, averaged ? average[i]! : row[3]!]
-        // The largest of what is added up: what is left after it was taken away is as exact as they are.
-        const scale = [Math.abs(before.parameter[i]!) + Math.abs(row[0]!), 0.2, 0.04, 2 + Math.abs(row[3]!)]
-        for (const [k, value] of row.entries()) worst = Math.max(worst, Math.abs(found[k]! - value) / scale[k]!)
-      }
-      expect(worst).toBeLessThan(5e-6)
-    }),
+    fc.property(
+      fc.constantFrom(...sizes),
+      fc.nat(1000),
+      coefficients,
+      fc.boolean(),
+      fc.constantFrom(...places),
+      (size, seed, given, averaged, place) => {
+        const { parameter, gradient, first, second, average } = moved(makeState(size, seed), place)
+        const before = makeState(size, seed)
+        updateAdamW(parameter, gradient, [first, second], averaged ? average : undefined, given)
+        expect(gradient).toEqual(before.gradient)
+        if (!averaged) expect(average).toEqual(before.average)
+        let worst = 0
+        for (const [i, row] of expected(before, given).entries()) {
+          const found = [parameter[i]!, first[i]!, second[i]!, averaged ? average[i]! : row[3]!]
+          // The largest of what is added up: what is left after it was taken away is as exact as they are.
+          const moments = Math.abs(before.first[i]!) + Math.abs(before.gradient[i]!)
+          const stride = (given.stepSize * moments) / (Math.sqrt(row[2]!) * given.rootScale + given.eps)
+          const scale = [
+            Math.abs(before.parameter[i]!) + Math.abs(row[0]!) + stride,
+            0.2,
+            0.04,
+            2 + Math.abs(row[3]!) + stride,
+          ]
+          for (const [k, value] of row.entries()) worst = Math.max(worst, Math.abs(found[k]! - value) / scale[k]!)
+        }
+        expect(worst).toBeLessThan(5e-6)
+      },
+    ),
     { numRuns: 60 },
   )
 })

@@ -1,6 +1,8 @@
-/** The update of AdamW in WebAssembly, over arrays that lie anywhere. */
+/** The update of AdamW in WebAssembly, over arrays that lie anywhere: see `space.ts` for where they do best. */
 
 import bytes from "./adamw.wasm.ts"
+import { kernelOf } from "./instances.ts"
+import { CHUNK, chunksOf, memoryOf } from "./space.ts"
 
 /** What is the same for all elements of a parameter. */
 export interface AdamWCoefficients {
@@ -18,24 +20,7 @@ export interface AdamWCoefficients {
   emaDecay: number
 }
 
-interface Kernel {
-  memory: WebAssembly.Memory
-  update(...numbers: number[]): void
-}
-
-/** Elements that are moved into the kernel's memory at a time: all five arrays fit in the cache of a core. */
-const CHUNK = 16_384
-
-let loaded: { update: Kernel["update"]; places: Float32Array[] } | undefined
-
-function load(): NonNullable<typeof loaded> {
-  if (loaded) return loaded
-  const module = new WebAssembly.Module(Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0)))
-  const { memory, update } = new WebAssembly.Instance(module).exports as unknown as Kernel
-  const places = Array.from({ length: 5 }, (_, i) => new Float32Array(memory.buffer, 4 * CHUNK * i, CHUNK))
-  loaded = { update, places }
-  return loaded
-}
+const kernel = kernelOf<{ update(...numbers: number[]): void }>(bytes)
 
 /**
  * Updates a parameter, both moments, and the average where there is one, in one pass over memory.
@@ -48,19 +33,27 @@ export function updateAdamW(
   average: Float32Array | undefined,
   coefficients: AdamWCoefficients,
 ): void {
-  const { update, places } = load()
   const { clipScale, beta1, beta2, decay, stepSize, rootScale, eps, emaDecay } = coefficients
+  const scalars = [clipScale, 1 - beta1, 1 - beta2, decay, stepSize, rootScale, eps, emaDecay]
   // In the order of the kernel's arguments; the gradient is only read.
   const arrays = [parameter, gradient, ...moments, ...(average ? [average] : [])]
-  const starts = places.map(({ byteOffset }, i) => (i < arrays.length ? byteOffset : 0))
-  const scalars = [clipScale, 1 - beta1, 1 - beta2, decay, stepSize, rootScale, eps, emaDecay]
-  for (let start = 0; start < parameter.length; start += CHUNK) {
-    const end = Math.min(start + CHUNK, parameter.length)
-    for (const [i, array] of arrays.entries()) places[i]!.set(array.subarray(start, end))
-    // The last elements beyond the end are of an earlier chunk, and go nowhere.
-    update(4 * Math.ceil((end - start) / 4), ...starts, ...scalars)
+  const memory = memoryOf(gradient)
+  const { update } = kernel(memory)
+  const chunks = chunksOf(memory)
+  const isInside = arrays.map(({ buffer }) => buffer === memory.buffer)
+  // Without a copy there is nothing to cut.
+  const step = isInside.every(Boolean) ? parameter.length : CHUNK
+  for (let start = 0; start < parameter.length; start += step) {
+    const end = Math.min(start + step, parameter.length)
+    const addresses = arrays.map((array, i) => {
+      if (isInside[i]) return array.byteOffset + 4 * start
+      chunks[i]!.set(array.subarray(start, end))
+      return chunks[i]!.byteOffset
+    })
+    // Elements beyond the end lie in the room behind an array, or are of an earlier chunk: nobody reads them.
+    update(4 * Math.ceil((end - start) / 4), ...addresses, ...(average ? [] : [0]), ...scalars)
     for (const [i, array] of arrays.entries()) {
-      if (array !== gradient) array.set(places[i]!.subarray(0, end - start), start)
+      if (!isInside[i] && array !== gradient) array.set(chunks[i]!.subarray(0, end - start), start)
     }
   }
 }

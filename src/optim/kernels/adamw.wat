@@ -2,8 +2,7 @@
 ;; those of the class AdamW; each is written as a step from the old value towards the new one, so that the rounding of
 ;; coefficients near 1 (0.999, 0.9999) shifts no fixed point.
 (module
-  ;; 320 KiB for five chunks of 16,384 floats.
-  (memory (export "memory") 5)
+  (import "kernels" "memory" (memory 1))
 
   ;; count: elements, a multiple of 4 above 0. The others point to the first byte of each array.
   ;; decay = lr * weight decay, rest1 = 1 - beta1, rest2 = 1 - beta2. With `average` 0 there is no moving average.

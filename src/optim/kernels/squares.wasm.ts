@@ -1,0 +1,6 @@
+/** squares.wat, assembled by scripts/build-kernels.mjs: edit that instead. */
+export default `
+AGFzbQEAAAABBwFgAn9/AXwCEwEHa2VybmVscwZtZW1vcnkCAAEDAgEABxABDHN1bU9mU3F1YXJlcwAACn4BfAIBfwR7IAAgAUECdGohAgNAIAD9AAQAIQMg
+A/1fIQYgBCAGIAb98gH98AEhBCADIAP9DQgJCgsMDQ4PAAECAwQFBgf9XyEGIAUgBiAG/fIB/fABIQUgAEEQaiEAIAAgAkkNAAsgBP0hACAE/SEBoCAF/SEA
+IAX9IQGgoAs=
+`
