@@ -31,7 +31,7 @@ const training: readonly Case[] = [
   { ...train("convnext_tiny", 1.15), bf16: true },
   train("convnext_tiny", 1.15, { batch: 32 }),
   train("convnext_small", 1.35, { dropPathRate: 0.4 }),
-  train("convnext_base", 1.35, { dropPathRate: 0.5 }),
+  train("convnext_base", 1.45, { dropPathRate: 0.5 }),
   train("vit_small_patch16_224", 1),
   train("swin_tiny_patch4_window7_224", 1),
   train("convnextv2_tiny", 1),

@@ -39,9 +39,9 @@ function drawBars(what: string, { bars }: BarChart): string {
 <path d="M${x(min).toFixed(1)} ${middle}H${x(max).toFixed(1)}" class="spread"/>
 <text x="${(x(max) + 6).toFixed(1)}" y="${middle}">${time} ms</text></g>`
   })
-  return `<svg viewBox="0 0 ${label + width + 80} ${bars.length * height}" role="img" aria-label="Milliseconds of ${plain(what)}">
+  return `<div class="scroll" tabindex="0"><svg viewBox="0 0 ${label + width + 80} ${bars.length * height}" role="img" aria-label="Milliseconds of ${plain(what)}">
 ${rows.join("\n")}
-</svg>`
+</svg></div>`
 }
 
 /** Size of a line chart, and the edges of its plot. Its texts can be read on a page 390 px wide. */

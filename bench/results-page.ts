@@ -34,11 +34,15 @@ ${results.map(renderResult).join("")}</body>
 `
 }
 
-/** The charts of a benchmark; a table of its rows if it has none. */
+/** The charts of a benchmark, and a table of its rows, which is folded away where there are charts. */
 function renderResult({ title, rows }: BenchmarkResult): string {
   const charts = rows.map(renderChart).join("")
-  return `<h2>${escapeHtml(title)}</h2>
-${charts === "" ? renderTable(rows) : `<div class="charts">\n${charts}</div>\n`}`
+  const table = renderTable(rows)
+  const body =
+    charts === ""
+      ? table
+      : `<div class="charts">\n${charts}</div>\n<details><summary>All figures</summary>\n${table}</details>\n`
+  return `<h2>${escapeHtml(title)}</h2>\n${body}`
 }
 
 function renderTable(rows: readonly Row[]): string {
@@ -59,7 +63,10 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { text-align: left; font-weight: 400; padding: 6px 14px 6px 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 350px), 1fr)); gap: 32px; margin: 26px 0; }
 figure { margin: 0; }
-figure.bars { grid-column: 1 / -1; }
+figure.bars { grid-column: 1 / -1; min-width: 0; }
+figure.bars .scroll { overflow-x: auto; }
+figure.bars svg { min-width: 560px; }
+summary { cursor: pointer; color: var(--soft); font-size: 14px; }
 figcaption { font-size: 14px; margin-bottom: 6px; }
 svg { width: 100%; height: auto; }
 svg text { font-size: 12px; fill: var(--soft); dominant-baseline: central; }

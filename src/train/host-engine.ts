@@ -19,8 +19,8 @@ import {
 } from "./engine.ts"
 import { bufferName, LOSS } from "./step-graph.ts"
 
-/** Of a parameter: gradient, sum of gradients, average, and two that the optimizer keeps. */
-const MOST_ARRAYS = 5
+/** Gradient, and the most that an optimizer keeps. */
+const LEAST_ARRAYS = 3
 
 interface HostProgram {
   program: Program
@@ -49,7 +49,7 @@ export class HostEngine implements TrainingEngine {
     this.#parameters = this.#names.map((name) => weights[name]!.data as Float32Array)
     const space = new ParameterSpace(
       groups.map(({ size }) => size),
-      MOST_ARRAYS,
+      LEAST_ARRAYS + Number(ema) + Number(accumulate > 1),
     )
     const allocate: Allocate = (i) => space.allocate(i)
     this.#optimizer = createOptimizer(optimizer, groups, allocate)
