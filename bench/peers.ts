@@ -5,7 +5,7 @@ import { availableParallelism } from "node:os"
 import type { Benchmark, Row } from "./benchmark.ts"
 import { formatGigabytes, formatSpread } from "./measure.ts"
 import { jaxPeer, onnxRuntimePeer, peerPackage, peerPython, subjectWorker, tensorflowPeer, torchPeer } from "./paths.ts"
-import { type Comparison, compare, type Measured, type SubjectStart, speedRatio, type Work } from "./subject.ts"
+import { type Comparison, compare, type SubjectStart, speedRatio, type Work } from "./subject.ts"
 
 const OURS = "convnext"
 
@@ -159,10 +159,6 @@ function rowsOf({ work, goal }: Case, { measured, failed }: Comparison): Row[] {
   const what = describe(work)
   const own = measured.find(({ name }) => name === OURS)
   const peers = measured.filter(({ name }) => name !== OURS && name !== BF16)
-  const best = peers.reduce<Measured | undefined>(
-    (top, peer) => (top && top.spread.median <= peer.spread.median ? top : peer),
-    undefined,
-  )
   const each = measured.map(
     ({ name, spread, peakBytes, isSlow }): Row => ({
       what: `${what}: ${name}`,
@@ -170,13 +166,14 @@ function rowsOf({ work, goal }: Case, { measured, failed }: Comparison): Row[] {
     }),
   )
   const missing = failed.map(({ name, reason }): Row => ({ what: `${what}: ${name}`, result: `failed: ${reason}` }))
-  if (!own || !best) return [...each, ...missing]
-  const ratio = best.isSlow ? best.spread.median / own.spread.median : speedRatio(own, best)
+  if (!own || peers.length === 0) return [...each, ...missing]
+  const ratios = peers.map((peer) => ({ name: peer.name, ratio: speedRatio(own, peer) }))
+  const { name: best, ratio } = ratios.reduce((least, each) => (each.ratio < least.ratio ? each : least))
   // A bar ten times as long would leave nothing to see of the others.
   const bars = measured.filter(({ isSlow }) => !isSlow)
   const summary: Row = {
     what: `**${what}**`,
-    result: `**${ratio.toFixed(2)}x** the speed of ${best.name}`,
+    result: `**${ratio.toFixed(2)}x** the speed of ${best}`,
     goal: goal === undefined ? undefined : `>= ${goal}x`,
     chart: { ratio, bars: bars.map(({ name, spread }) => ({ name, ...spread })) },
   }

@@ -81,12 +81,12 @@ class Subject {
     return subject
   }
 
-  async measure(runs: number): Promise<void> {
+  /** Has one more turn. Gives the milliseconds of each piece of work. */
+  async measure(runs: number): Promise<number[]> {
     this.#child.stdin.write(`${JSON.stringify({ runs })}\n`)
     const { times, peakBytes } = await this.#next<{ times: number[]; peakBytes: number }>()
-    this.times.push(...times)
-    this.turns.push(spreadOf(times).median)
     this.peakBytes = peakBytes
+    return times
   }
 
   async stop(): Promise<void> {
@@ -113,10 +113,12 @@ export interface Comparison {
 }
 
 /**
- * How many times as fast as `other` a subject is: the median over the rounds of the ratio within each. Both were measured
- * within seconds there, so that a machine whose speed drifts counts for nothing.
+ * How many times as fast as `other` a subject is: the median over the rounds of the ratio within each, in which both were
+ * measured within seconds, so that a machine whose speed drifts counts for nothing. Beside one that was too slow for turns,
+ * the ratio of the medians.
  */
 export function speedRatio(subject: Measured, other: Measured): number {
+  if (other.isSlow) return other.spread.median / subject.spread.median
   return spreadOf(subject.turns.map((time, round) => other.turns[round]! / time)).median
 }
 
@@ -129,29 +131,53 @@ export function speedRatio(subject: Measured, other: Measured): number {
 export async function compare(starts: readonly SubjectStart[], rounds: number, runs: number): Promise<Comparison> {
   const subjects: Subject[] = []
   const slow = new Set<Subject>()
+  const broken = new Set<Subject>()
   const failed: Comparison["failed"] = []
+  const fail = (name: string, error: unknown) => failed.push({ name, reason: (error as Error).message })
+  /** One that ends in the middle has no result, and the others go on. */
+  const attempt = async (subject: Subject, work: () => Promise<unknown>) => {
+    try {
+      await work()
+    } catch (error) {
+      broken.add(subject)
+      fail(subject.name, error)
+    }
+  }
   try {
     for (const start of starts) {
       try {
         subjects.push(await Subject.start(start))
       } catch (error) {
-        failed.push({ name: start.name, reason: (error as Error).message })
+        fail(start.name, error)
       }
     }
-    // A piece of work each tells the slow ones.
-    for (const subject of subjects) await subject.measure(1)
-    const limit = PATIENCE * Math.min(...subjects.map(({ times }) => times[0]!))
-    for (const subject of subjects) if (subject.mayBeSlow && subject.times[0]! > limit) slow.add(subject)
-    const others = subjects.filter((subject) => !slow.has(subject))
+    // A piece of work each tells the slow ones, and counts for these alone.
+    const trials = new Map<Subject, number>()
+    for (const subject of subjects)
+      await attempt(subject, async () => trials.set(subject, (await subject.measure(1))[0]!))
+    const limit = PATIENCE * Math.min(...trials.values())
+    for (const [subject, time] of trials) {
+      if (!subject.mayBeSlow || time <= limit) continue
+      slow.add(subject)
+      subject.times.push(time)
+    }
     for (let round = 0; round < rounds; round++) {
+      const others = subjects.filter((subject) => !slow.has(subject) && !broken.has(subject))
       // Each goes first at times.
       const turn = round % others.length
-      for (const subject of [...others.slice(turn), ...others.slice(0, turn)]) await subject.measure(runs)
+      for (const subject of [...others.slice(turn), ...others.slice(0, turn)]) {
+        await attempt(subject, async () => {
+          const times = await subject.measure(runs)
+          subject.times.push(...times)
+          subject.turns.push(spreadOf(times).median)
+        })
+      }
     }
   } finally {
     await Promise.all(subjects.map((subject) => subject.stop()))
   }
-  const measured = subjects.map((subject) => ({
+  const whole = subjects.filter((subject) => !broken.has(subject))
+  const measured = whole.map((subject) => ({
     name: subject.name,
     spread: spreadOf(subject.times),
     turns: subject.turns,

@@ -40,7 +40,7 @@ export const trainingPasses = {
     block > 0 && constants?.size ? lowerBlockedChains(graph, block, constants, trained) : graph,
   pointwise: lowerPointwise,
   patches: lowerPatches,
-  outputScales: (graph, { maxima }) => foldOutputScales(graph, maxima),
+  outputScales: foldOutputScales,
   geluScales: foldGeluScales,
 } satisfies Record<string, Pass>
 

@@ -49,14 +49,6 @@ export function productOf(shape: Shape): Dim {
   return shape.reduce<Dim>(multiplyDims, 1)
 }
 
-/** The value of a dimension where its symbol is largest, or undefined if that is not known. */
-export function largest(dim: Dim, maxima: Readonly<Record<string, number>>): number | undefined {
-  const { times, symbol } = parse(dim)
-  if (!symbol) return times
-  const value = maxima[symbol]
-  return value === undefined ? undefined : times * value
-}
-
 /** Replaces symbols by their values. Throws a RangeError for a symbol that has none. */
 export function bindShape(shape: Shape, values: Readonly<Record<string, number>>): number[] {
   return shape.map((dim) => {

@@ -46,10 +46,9 @@ export function buildStepGraph(
   const context = new TrainingContext(BATCH, frozen)
   const { logits: traced } = network.trace(BATCH, height, width, context)
   const updates = [...context.updates].map(([buffer, value]) => [bufferName(buffer.name), value] as const)
-  const maxima = { ...context.maxima(batch), [BATCH]: batch }
   const { logits, ...buffers } = prepareForTraining(
     { logits: traced, ...Object.fromEntries(updates) },
-    { block, maxima, trained: new Set(trained), constants: new Set([...frozen].map((x) => inputName(x)!)) },
+    { block, trained: new Set(trained), constants: new Set([...frozen].map((x) => inputName(x)!)) },
   )
   const loss = crossEntropy(logits!, input("targets", [BATCH, network.description.config.numClasses]))
   const wrt = trained.map((name) => network.parameters.get(name)!)
@@ -62,7 +61,7 @@ export function buildStepGraph(
     dropPaths: context.dropPaths,
     dropouts: context.dropouts,
     buffers: [...context.updates.keys()].map(({ name }) => name),
-    maxima,
+    maxima: { ...context.maxima(batch), [BATCH]: batch },
     // Whole blocks are computed again to save memory: ONNX Runtime shall free each value at once.
     anonymousDims: recompute === "block",
   }

@@ -213,7 +213,10 @@ export class Trainer {
     return copyOf(averages, Object.keys(averages))
   }
 
-  /** The averaged weights themselves, not a copy; undefined if the trainer keeps none. */
+  /**
+   * The averaged weights themselves, not a copy; undefined if the trainer keeps none. The arrays may be views of one large
+   * buffer: copy one before it is sent to a worker.
+   */
   get emaWeights(): StateDict | undefined {
     this.#requireSynced()
     const { averages } = this.#engine
@@ -221,7 +224,10 @@ export class Trainer {
     return averages && { ...this.#model.weights, ...averages }
   }
 
-  /** What a resumed run needs besides the weights: the optimizer's state, its counters and the average. */
+  /**
+   * What a resumed run needs besides the weights: the optimizer's state, its counters and the average. The arrays are those
+   * that the next step changes, and may be views of one large buffer: copy what is kept or sent to a worker.
+   */
   state(): { tensors: StateDict; updates: number; batches: number; lr: number } {
     this.#requireSynced()
     return { tensors: this.#engine.state(), ...this.#engine.counters, lr: this.#lr }

@@ -2,12 +2,13 @@ import { describe, expect, test } from "vitest"
 import { expectClose, largest, randomArray } from "../../../test/support/arrays.ts"
 import { runGraph } from "../../../test/support/check-op.ts"
 import { checkPass, checkPassOn, countOps } from "../../../test/support/check-pass.ts"
+import { gradients } from "../../autodiff/gradients.ts"
 import { createModel } from "../../index.ts"
 import { backendFor } from "../../runtime/backend.ts"
 import { Program } from "../../runtime/program.ts"
 import type { Graph } from "../../tensor/graph.ts"
 import type { NdArray } from "../../tensor/ndarray.ts"
-import { add, conv2d, exp, gelu, linear, relu, reshape, tanh } from "../../tensor/ops/index.ts"
+import { add, conv2d, exp, gelu, linear, mul, relu, reshape, sum, tanh } from "../../tensor/ops/index.ts"
 import { input, type Tensor } from "../../tensor/tensor.ts"
 import { lowerDepthwise } from "./blocked.ts"
 import { lowerBlockedChains } from "./blocked-chains.ts"
@@ -103,6 +104,29 @@ describe("lowerBlockedChains", () => {
   function readTwice(): Tensor {
     const hidden = linear(map, w1, b1)
     return add(linear(gelu(hidden), w2, b2), linear(exp(hidden), w2, b2))
+  }
+})
+
+test("what is differentiated reads a frozen chain, and is no part of it", () => {
+  const [x, t] = [input("x", ["N", 3, 3, 16]), input("t", [16])]
+  const [v1, c1, v2, c2, v3] = [
+    input("v1", [24, 16]),
+    input("c1", [24]),
+    input("v2", [16, 24]),
+    input("c2", [16]),
+    input("v3", [16, 16]),
+  ]
+  const constants = new Set(["v1", "c1", "v2", "c2", "v3"])
+  const chain = linear(gelu(linear(x, v1, c1)), v2, c2)
+  for (const y of [
+    add(chain, mul(x, t)),
+    mul(chain, t),
+    gelu(add(chain, mul(x, t))),
+    linear(gelu(linear(gelu(mul(chain, t)), v3)), v3),
+  ]) {
+    const lowered = lowerBlockedChains({ y }, BLOCK, constants, new Set(["t"]))
+    expect(countOps(lowered).blockedPointwise).toBe(2)
+    expect(() => gradients(sum(lowered.y!), [t])).not.toThrow()
   }
 })
 

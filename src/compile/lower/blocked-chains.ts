@@ -73,6 +73,8 @@ export function lowerBlockedChains(
   )
   const first = firstOfChains(order, new Set(Object.values(graph)), eligible)
   return rewrite(graph, (node, inputs) => {
+    // What is differentiated may read the end of a chain, but be no part of it.
+    if (differentiated.has(node)) return undefined
     if (applies(node, linearOp)) {
       const continues = blockedForm(inputs[0]!) !== undefined && eligible.has(node)
       return continues || first.has(node) ? pointwise(inputs, block) : undefined

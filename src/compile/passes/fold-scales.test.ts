@@ -4,7 +4,7 @@ import { checkPass, checkPassOn, countOps } from "../../../test/support/check-pa
 import { gradients } from "../../autodiff/gradients.ts"
 import { type Graph, topologicalOrder } from "../../tensor/graph.ts"
 import { add, gelu, linear, mul, sum } from "../../tensor/ops/index.ts"
-import { constant, input, type Tensor } from "../../tensor/tensor.ts"
+import { input, type Tensor } from "../../tensor/tensor.ts"
 import { foldGeluScales, foldOutputScales } from "./fold-scales.ts"
 
 const shapes = { x: [3, 4], w1: [6, 4], b1: [6], w2: [4, 6], b2: [4], gamma: [4], rows: [3, 1], one: [1] }
@@ -42,23 +42,6 @@ describe("foldOutputScales", () => {
     for (const graph of [{ y: add(mul(y, gamma), y) }, { y: mul(y, gamma), raw: y }, { y: mul(y, y) }] as Graph[]) {
       const result = checkPassOn(foldOutputScales, graph, values)
       expect(largeProducts(result)).toHaveLength(1)
-    }
-  })
-
-  test("leaves layer scale, but no number, where the output is smaller than the weight", () => {
-    const scales = { "layer scale": gamma, number: constant(3) }
-    for (const [kind, factor] of Object.entries(scales)) {
-      for (const [N, kept] of [
-        [5, kind === "layer scale" ? 1 : 0],
-        [6, 0],
-      ] as const) {
-        const result = checkPassOn(
-          (graph) => foldOutputScales(graph, { N }),
-          { y: mul(linear(hidden, w, b), factor) },
-          values,
-        )
-        expect(largeProducts(result), `${kind}, ${N} rows`).toHaveLength(kept)
-      }
     }
   })
 

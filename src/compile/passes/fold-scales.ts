@@ -4,7 +4,6 @@
  * come out of the small products by themselves.
  */
 
-import { largest, productOf } from "../../tensor/dim.ts"
 import { type Graph, rewrite } from "../../tensor/graph.ts"
 import { geluOp, scaledGeluOp } from "../../tensor/ops/activation.ts"
 import { arithmetic } from "../../tensor/ops/elementwise.ts"
@@ -13,28 +12,18 @@ import { linear, linearOp } from "../../tensor/ops/matmul.ts"
 import { applies, constant, scalarValue, type Tensor, withScope } from "../../tensor/tensor.ts"
 import { countUses } from "./uses.ts"
 
-/**
- * linear(x, W, b) c -> linear(x, W c, b c), for a c with one factor for each output (layer scale) or for all. Where the
- * weight is known to be larger than the output, as in late stages at a small batch, layer scale stays where it is.
- * @param maxima largest values of symbolic dimensions, where they are known
- */
-export function foldOutputScales(graph: Graph, maxima: Readonly<Record<string, number>> = {}): Graph {
+/** linear(x, W, b) c -> linear(x, W c, b c), for a c with one factor for each output (layer scale) or for all. */
+export function foldOutputScales(graph: Graph): Graph {
   const uses = countUses(graph)
   return rewrite(graph, (node, inputs) => {
     if (!applies(node, arithmetic.mul)) return undefined
     for (const [product, factor] of [inputs, [...inputs].reverse()] as [Tensor, Tensor][]) {
       if (!applies(product.node, linearOp) || uses.get(node.inputs[inputs.indexOf(product)]!) !== 1) continue
-      if (scalarValue(factor) === undefined && !isLayerScale(product, factor, maxima)) continue
+      if (scalarValue(factor) === undefined && !(factor.rank === 1 && factor.shape[0] === product.dim(-1))) continue
       return scaleOutput(product, factor)
     }
     return undefined
   })
-}
-
-function isLayerScale(product: Tensor, factor: Tensor, maxima: Readonly<Record<string, number>>): boolean {
-  if (factor.rank !== 1 || factor.shape[0] !== product.dim(-1)) return false
-  const positions = largest(productOf(product.shape.slice(0, -1)), maxima)
-  return positions === undefined || (product.node.inputs[1]!.dim(1) as number) <= positions
 }
 
 /** The scaled layer stays where the layer was, not where the factor came from. */

@@ -41,10 +41,8 @@ export function updateAdamW(
   const { update } = kernel(memory)
   const chunks = chunksOf(memory)
   const isInside = arrays.map(({ buffer }) => buffer === memory.buffer)
-  // Without a copy there is nothing to cut.
-  const step = isInside.every(Boolean) ? parameter.length : CHUNK
-  for (let start = 0; start < parameter.length; start += step) {
-    const end = Math.min(start + step, parameter.length)
+  for (let start = 0; start < parameter.length; start += CHUNK) {
+    const end = Math.min(start + CHUNK, parameter.length)
     const addresses = arrays.map((array, i) => {
       if (isInside[i]) return array.byteOffset + 4 * start
       chunks[i]!.set(array.subarray(start, end))

@@ -17,6 +17,7 @@ const MOST_BYTES = 2 ** 30
 const BYTES_OF_FOUR = 16
 
 const memories = new WeakMap<ArrayBufferLike, WebAssembly.Memory>()
+const chunks = new WeakMap<WebAssembly.Memory, readonly Float32Array[]>()
 let scratch: WebAssembly.Memory | undefined
 
 /** A memory that begins with room for chunks. Throws a RangeError if there is no room for it. */
@@ -36,8 +37,13 @@ export function memoryOf(array: Float32Array): WebAssembly.Memory {
 }
 
 /** The room for chunks of a memory. */
-export const chunksOf = (memory: WebAssembly.Memory): Float32Array[] =>
-  Array.from({ length: CHUNKS }, (_, i) => new Float32Array(memory.buffer, CHUNK_BYTES * i, CHUNK))
+export function chunksOf(memory: WebAssembly.Memory): readonly Float32Array[] {
+  const known = chunks.get(memory)
+  if (known) return known
+  const made = Array.from({ length: CHUNKS }, (_, i) => new Float32Array(memory.buffer, CHUNK_BYTES * i, CHUNK))
+  chunks.set(memory, made)
+  return made
+}
 
 interface Place {
   memory: WebAssembly.Memory | undefined
@@ -79,7 +85,10 @@ export class ParameterSpace {
     close()
   }
 
-  /** A new array of zeros for the i-th parameter: outside of the kernels' memory where that has no room. */
+  /**
+   * A new array of zeros for the i-th parameter: outside of the kernels' memory where that has no room. All arrays of a
+   * memory share its buffer: one that is sent to a worker or cloned takes all of it along, unless it is copied first.
+   */
   allocate(i: number): Float32Array {
     const [place, size] = [this.#places[i]!, this.#sizes[i]!]
     if (!place.memory || place.next >= place.end) return new Float32Array(size)
