@@ -32,35 +32,51 @@ const benchmarks: readonly Benchmark[] = [
   shell,
 ]
 
-const { values, positionals: wanted } = parseArgs({
-  allowPositionals: true,
-  options: { filter: { type: "string" }, out: { type: "string" } },
-})
-const unknown = wanted.filter((name) => !benchmarks.some((benchmark) => benchmark.name === name))
-if (unknown.length > 0) {
-  console.error(
-    `there is no benchmark ${unknown.join(", ")}; there are ${benchmarks.map(({ name }) => name).join(", ")}`,
-  )
-  process.exit(2)
+const usage = `npm run bench [-- NAME... --filter TEXT --out FOLDER]; there are ${benchmarks.map(({ name }) => name).join(", ")}`
+
+/** What the command line asks for. Ends the process where it cannot be understood. */
+function readArguments() {
+  const fail = (message: string): never => {
+    console.error(`${message}\n${usage}`)
+    process.exit(2)
+  }
+  try {
+    const { values, positionals: wanted } = parseArgs({
+      allowPositionals: true,
+      options: { filter: { type: "string" }, out: { type: "string" }, help: { type: "boolean" } },
+    })
+    if (values.help) {
+      console.log(usage)
+      process.exit(0)
+    }
+    const unknown = wanted.filter((name) => !benchmarks.some((benchmark) => benchmark.name === name))
+    if (unknown.length > 0) fail(`there is no benchmark ${unknown.join(", ")}`)
+    if (values.out !== undefined) mkdirSync(values.out, { recursive: true })
+    return { filter: values.filter, out: values.out, wanted }
+  } catch (error) {
+    return fail((error as Error).message)
+  }
 }
+
+const { filter, out, wanted } = readArguments()
 const machine = `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, Node ${process.versions.node}`
 console.log(machine)
+const quoted = process.argv
+  .slice(2)
+  .map((argument) => (/^[\w./=-]+$/.test(argument) ? argument : JSON.stringify(argument)))
+const study = { date: new Date().toISOString(), machine, command: `npm run bench -- ${quoted.join(" ")}` }
 const results: BenchmarkResult[] = []
 for (const { name, title, run } of benchmarks) {
   if (wanted.length > 0 && !wanted.includes(name)) continue
   console.log(`\n## ${title} (\`${name}\`)\n`)
-  const rows = await run(values.filter)
-  console.log("| what | result | goal |\n|---|---|---|")
+  const rows = await run(filter)
+  if (rows.length === 0) console.log(`no case of it has "${filter}" in its name`)
+  else console.log("| what | result | goal |\n|---|---|---|")
   for (const { what, result, goal = "" } of rows) console.log(`| ${what} | ${result} | ${goal} |`)
   results.push({ name, title, rows })
+  // After each, so that one that fails takes nothing of the others along.
+  if (out === undefined) continue
+  writeFileSync(join(out, "results.json"), `${JSON.stringify({ ...study, results }, null, 2)}\n`)
+  writeFileSync(join(out, "results.html"), renderResults(study, results))
 }
-if (values.out !== undefined) {
-  const study = {
-    date: new Date().toISOString(),
-    machine,
-    command: `npm run bench -- ${process.argv.slice(2).join(" ")}`,
-  }
-  mkdirSync(values.out, { recursive: true })
-  writeFileSync(join(values.out, "results.json"), `${JSON.stringify({ ...study, results }, null, 2)}\n`)
-  writeFileSync(join(values.out, "results.html"), renderResults(study, results))
-}
+if (results.every(({ rows }) => rows.length === 0)) process.exitCode = 2

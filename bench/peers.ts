@@ -166,7 +166,11 @@ function rowsOf({ work, goal }: Case, { measured, failed }: Comparison): Row[] {
     }),
   )
   const missing = failed.map(({ name, reason }): Row => ({ what: `${what}: ${name}`, result: `failed: ${reason}` }))
-  if (!own || peers.length === 0) return [...each, ...missing]
+  if (!own || peers.length === 0) {
+    const why =
+      missing.length > 0 ? "none of them ran" : `none is installed: \`npm run bench:peers\` does (${peerPython})`
+    return [{ what: `**${what}**`, result: `nothing to compare with: ${why}` }, ...each, ...missing]
+  }
   const ratios = peers.map((peer) => ({ name: peer.name, ratio: speedRatio(own, peer) }))
   const { name: best, ratio } = ratios.reduce((least, each) => (each.ratio < least.ratio ? each : least))
   // A bar ten times as long would leave nothing to see of the others.

@@ -60,7 +60,8 @@ export const shell: Benchmark = {
         args: [predictPeer, MODEL, weights, photo],
       }
       const own = [helpCommand, predictCommand([MODEL, photo, "--weights", weights])]
-      return await timeShell(existsSync(peerPython) ? [...own, peer] : own)
+      if (existsSync(peerPython)) return await timeShell([...own, peer])
+      return [...(await timeShell(own)), { what: peer.what, result: `left out: there is no ${peerPython}` }]
     } finally {
       rmSync(folder, { recursive: true })
     }

@@ -1,7 +1,6 @@
 /** Something whose speed is compared: a process that does one piece of work again and again, whenever it is asked. */
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
-import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { type Spread, spreadOf } from "./measure.ts"
 
@@ -62,6 +61,7 @@ class Subject {
   readonly #child: ChildProcessWithoutNullStreams
   readonly #lines: AsyncIterator<string>
   readonly #errors: string[] = []
+  readonly #closed: Promise<unknown>
 
   private constructor({ name, program, args, options, mayBeSlow = false }: SubjectStart) {
     this.name = name
@@ -69,6 +69,7 @@ class Subject {
     this.#child = spawn(program, [...args, JSON.stringify(options)])
     this.#child.stderr.on("data", (chunk: Buffer) => this.#errors.push(chunk.toString()))
     this.#child.on("error", (error) => this.#errors.push(error.message))
+    this.#closed = new Promise((resolve) => this.#child.on("close", resolve))
     // One that ended has said why on its error stream.
     this.#child.stdin.on("error", () => {})
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
@@ -92,14 +93,15 @@ class Subject {
   async stop(): Promise<void> {
     const { exitCode, signalCode } = this.#child
     if (exitCode !== null || signalCode !== null) return
-    const closed = once(this.#child, "close")
     this.#child.stdin.end()
-    await closed
+    await this.#closed
   }
 
   async #next<T>(): Promise<T> {
     const { value, done } = await this.#lines.next()
     if (!done) return JSON.parse(value)
+    // Its last words may come after the end of what it prints.
+    await this.#closed
     const words = this.#errors.join("").trim().split("\n").slice(-3).join(" | ")
     throw new Error(words || "it ended without a word")
   }

@@ -22,8 +22,8 @@ test("every batch size is timed, forwards and in training, and the weights stay 
     expect(imagesPerSecond).toBeCloseTo((1000 * batchSize) / milliseconds.median, 6)
     expect(shareOfCeiling).toBeCloseTo(gflops / result.ceiling, 9)
   }
-  // The product and four measurements, in two rounds and one without the clock.
-  expect(turns).toEqual(Array.from({ length: 15 }, (_, i) => i))
+  // Inference, then training: the product and two measurements, in two rounds and one without the clock.
+  expect(turns).toEqual(Array.from({ length: 18 }, (_, i) => i))
   expect(model.stateDict()).toEqual(before)
   await model.dispose()
 })

@@ -60,8 +60,11 @@ interface RowTask extends Task {
   row: Pick<BenchRow, "work" | "batchSize">
 }
 
+const isInference = ({ row }: RowTask) => row.work === "inference"
+
 /**
- * Times a model on random images. All measurements take turns, so that a machine that gets slower gets slower for all.
+ * Times a model on random images. Measurements take turns, those of inference before those of training, so that a machine
+ * that gets slower gets slower for all; the large matrix product has its turn among both.
  * The model's weights stay as they are.
  * Throws a UsageError unless batch sizes and rounds are whole numbers of at least 1.
  */
@@ -97,14 +100,18 @@ export async function bench(
       })
     }
     const ceiling: Task = { work: product.run, times: [] }
-    const all = [ceiling, ...tasks]
-    for (let round = 0; round <= rounds; round++) {
-      for (const [i, task] of all.entries()) {
-        onProgress?.(round * all.length + i, (rounds + 1) * all.length)
-        const start = performance.now()
-        await task.work()
-        if (round > 0) task.times.push(performance.now() - start)
-      }
+    // A step changes the weights, and what follows it would begin by making them ready: inference has its turns before.
+    const phases = [tasks.filter(isInference), tasks.filter((task) => !isInference(task))]
+      .filter((phase) => phase.length > 0)
+      .map((phase) => [ceiling, ...phase])
+    const turns = phases.flatMap((phase) =>
+      Array.from({ length: rounds + 1 }, (_, round) => phase.map((task) => ({ task, counts: round > 0 }))).flat(),
+    )
+    for (const [i, { task, counts }] of turns.entries()) {
+      onProgress?.(i, turns.length)
+      const start = performance.now()
+      await task.work()
+      if (counts) task.times.push(performance.now() - start)
     }
     const reached = (2 * CEILING_SIDE ** 3) / median(ceiling.times) / 1e6
     return {
