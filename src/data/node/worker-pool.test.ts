@@ -37,12 +37,14 @@ test("what a transform throws is the job's error, not an image that cannot be re
 
 test("a job that is cancelled ends without its samples, and the next is done as ever", async () => {
   const filler = startFiller(spec, 1)
-  const missing = Array.from({ length: 8 }, (_, position) => ({ position, index: 0, source: "nowhere.jpg" }))
+  // So many that the worker is not done with them before they are cancelled, however busy the machine is.
+  const count = 5000
+  const missing = Array.from({ length: count }, (_, position) => ({ position, index: 0, source: "nowhere.jpg" }))
   const job = { epoch: 0, samples: missing, out: filler.allocate(8 * 192) }
-  expect(await filler.fill(job)).toHaveLength(8)
+  expect(await filler.fill({ ...job, samples: missing.slice(0, 8) })).toHaveLength(8)
   const cancelled = filler.fill(job)
   filler.cancel()
-  expect(await cancelled).not.toHaveLength(8)
+  expect((await cancelled).length).toBeLessThan(count)
   expect(await filler.fill({ ...job, samples: await eightSamples() })).toEqual([])
   expect(job.out.every((value) => value !== 0)).toBe(true)
 })
