@@ -12,7 +12,9 @@ export interface Spread {
 
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b)
-  return { min: sorted[0]!, median: sorted[Math.floor(sorted.length / 2)]!, max: sorted.at(-1)! }
+  // Of an even number of values the middle between two: the larger one alone would flatter a ratio.
+  const [low, high] = [sorted[Math.ceil(sorted.length / 2) - 1]!, sorted[Math.floor(sorted.length / 2)]!]
+  return { min: sorted[0]!, median: (low + high) / 2, max: sorted.at(-1)! }
 }
 
 /** Runs a program to its end and gives what it printed. Throws an Error with its last words if it fails. */

@@ -82,7 +82,7 @@ function comparison(name: string, title: string, cases: readonly Case[]): Benchm
         if (filter !== undefined && !describe(one.work).includes(filter)) continue
         // Long ones need fewer repetitions to be as certain.
         const isShort = one.work.work === "infer" && one.work.batch === 1
-        rows.push(...rowsOf(one, await compare(subjects(one), isShort ? 8 : 6, isShort ? 10 : 1)))
+        rows.push(...rowsOf(one, await compare(subjects(one), isShort ? 9 : 7, isShort ? 10 : 1)))
       }
       return rows
     },

@@ -163,5 +163,6 @@ function randomImages(shape: readonly number[]): NdArray<"float32"> {
 
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((x, y) => x - y)
-  return sorted[Math.floor(sorted.length / 2)]!
+  const half = sorted.length / 2
+  return (sorted[Math.ceil(half) - 1]! + sorted[Math.floor(half)]!) / 2
 }
