@@ -80,13 +80,17 @@ function comparison(name: string, title: string, cases: readonly Case[]): Benchm
       const rows: Row[] = []
       for (const one of cases) {
         if (filter !== undefined && !describe(one.work).includes(filter)) continue
-        // Long ones need fewer repetitions to be as certain.
-        const isShort = one.work.work === "infer" && one.work.batch === 1
-        rows.push(...rowsOf(one, await compare(subjects(one), isShort ? 9 : 7, isShort ? 10 : 1)))
+        rows.push(...rowsOf(one, await compare(subjects(one), ...repetitions(one.work))))
       }
       return rows
     },
   }
+}
+
+/** Rounds, and runs of a turn: short work needs more of them, and is cold at the beginning of a turn. */
+function repetitions({ work, batch }: Work): [rounds: number, runs: number] {
+  if (work === "train" || batch > 8) return [7, 1]
+  return batch === 1 ? [9, 10] : [7, 3]
 }
 
 function subjects(one: Case): SubjectStart[] {
