@@ -34,10 +34,12 @@ export interface Target {
 /** A pure function from graph to graph. The results are the same but for rounding. */
 export type Pass = (graph: Graph, target: Target) => Graph
 
+const blockedChains: Pass = (graph, { block = 0, constants, trained }) =>
+  block > 0 && constants?.size ? lowerBlockedChains(graph, block, constants, trained) : graph
+
 /** Passes over a forward graph that is to be differentiated, in order: their gradients are cheaper than the original's. */
 export const trainingPasses = {
-  frozenChains: (graph, { block = 0, constants, trained }) =>
-    block > 0 && constants?.size ? lowerBlockedChains(graph, block, constants, trained) : graph,
+  frozenChains: blockedChains,
   pointwise: lowerPointwise,
   patches: lowerPatches,
   outputScales: foldOutputScales,
@@ -46,8 +48,7 @@ export const trainingPasses = {
 
 /** Passes over the whole graph, in order. */
 export const passes = {
-  blockedChains: (graph, { block = 0, constants }) =>
-    block > 0 && constants?.size ? lowerBlockedChains(graph, block, constants) : graph,
+  blockedChains,
   depthwise: (graph, { block = 0, maxima }) => (block > 0 ? lowerDepthwise(graph, block, maxima) : graph),
   filterGradients: lowerFilterGradients,
   webgpu: (graph, { device }) => (device === "webgpu" ? lowerForWebGpu(graph) : graph),

@@ -1,7 +1,7 @@
 /**
  * Products of stacks of matrices with a transposed operand, as in attention and its gradients, for the CPU. ONNX has no
- * operator for them, and a copy of the transposed operand costs as much as a third of the product; ONNX Runtime has one
- * that reads it as it lies.
+ * operator for them, and a transposed copy of the operand costs a good part of what the product does; ONNX Runtime has an
+ * operator that reads it as it lies.
  */
 
 import { type Graph, rewrite } from "../../tensor/graph.ts"

@@ -2,7 +2,7 @@
 
 import bytes from "./adamw.wasm.ts"
 import { kernelOf } from "./instances.ts"
-import { CHUNK, chunksOf, memoryOf } from "./space.ts"
+import { CHUNK, chunksOf, memoryOf, scratchMemory } from "./space.ts"
 
 /** What is the same for all elements of a parameter. */
 export interface AdamWCoefficients {
@@ -37,7 +37,7 @@ export function updateAdamW(
   const scalars = [clipScale, 1 - beta1, 1 - beta2, decay, stepSize, rootScale, eps, emaDecay]
   // In the order of the kernel's arguments; the gradient is only read.
   const arrays = [parameter, gradient, ...moments, ...(average ? [average] : [])]
-  const memory = memoryOf(gradient)
+  const memory = memoryOf(gradient) ?? scratchMemory()
   const { update } = kernel(memory)
   const chunks = chunksOf(memory)
   const isInside = arrays.map(({ buffer }) => buffer === memory.buffer)

@@ -28,10 +28,11 @@ function createMemory(bytes: number): WebAssembly.Memory {
   return memory
 }
 
-/** The memory that an array lies in, or else one that has nothing but room for chunks. */
-export function memoryOf(array: Float32Array): WebAssembly.Memory {
-  const memory = memories.get(array.buffer)
-  if (memory) return memory
+/** The memory that an array lies in, undefined for one of another place. */
+export const memoryOf = (array: Float32Array): WebAssembly.Memory | undefined => memories.get(array.buffer)
+
+/** A memory that has nothing but room for chunks. */
+export function scratchMemory(): WebAssembly.Memory {
   scratch ??= createMemory(0)
   return scratch
 }

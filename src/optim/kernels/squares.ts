@@ -13,6 +13,5 @@ const kernel = kernelOf<{ sumOfSquares(values: number, count: number): number }>
 export function sumOfSquaresInside(values: Float32Array): number | undefined {
   if (values.length === 0) return 0
   const memory = memoryOf(values)
-  if (memory.buffer !== values.buffer) return undefined
-  return kernel(memory).sumOfSquares(values.byteOffset, values.length)
+  return memory && kernel(memory).sumOfSquares(values.byteOffset, values.length)
 }
