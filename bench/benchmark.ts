@@ -11,6 +11,16 @@ export interface Row {
   goal?: string
   /** What is drawn of it. */
   chart?: Chart
+  /** Of the packages that did the work, where several are compared. */
+  versions?: Readonly<Record<string, string>>
+}
+
+/** The versions of all rows in a line, `torch 2.15.0, timm 1.0.31`; empty if none tells any. */
+export function describeVersions(rows: readonly Row[]): string {
+  const versions: Record<string, string> = Object.assign({}, ...rows.map((row) => row.versions))
+  return Object.entries(versions)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(", ")
 }
 
 export type Chart = BarChart | LineChart

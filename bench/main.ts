@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { availableParallelism, cpus } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import type { Benchmark } from "./benchmark.ts"
+import { type Benchmark, describeVersions } from "./benchmark.ts"
 import { ceiling } from "./ceiling.ts"
 import { graph } from "./graph.ts"
 import { load } from "./load.ts"
@@ -73,6 +73,8 @@ for (const { name, title, run } of benchmarks) {
   if (rows.length === 0) console.log(`no case of it has "${filter}" in its name`)
   else console.log("| what | result | goal |\n|---|---|---|")
   for (const { what, result, goal = "" } of rows) console.log(`| ${what} | ${result} | ${goal} |`)
+  const versions = describeVersions(rows)
+  if (versions !== "") console.log(`\n${versions}`)
   results.push({ name, title, rows })
   // After each, so that one that fails takes nothing of the others along.
   if (out === undefined) continue

@@ -170,10 +170,11 @@ function rowsOf({ work, goal }: Case, { measured, failed }: Comparison): Row[] {
     }),
   )
   const missing = failed.map(({ name, reason }): Row => ({ what: `${what}: ${name}`, result: `failed: ${reason}` }))
+  const versions = Object.assign({}, ...measured.map((one) => one.versions))
   if (!own || peers.length === 0) {
     const why =
       missing.length > 0 ? "none of them ran" : `none is installed: \`npm run bench:peers\` does (${peerPython})`
-    return [{ what: `**${what}**`, result: `nothing to compare with: ${why}` }, ...each, ...missing]
+    return [{ what: `**${what}**`, result: `nothing to compare with: ${why}`, versions }, ...each, ...missing]
   }
   const ratios = peers.map((peer) => ({ name: peer.name, ratio: speedRatio(own, peer) }))
   const { name: best, ratio } = ratios.reduce((least, each) => (each.ratio < least.ratio ? each : least))
@@ -184,6 +185,7 @@ function rowsOf({ work, goal }: Case, { measured, failed }: Comparison): Row[] {
     result: `**${ratio.toFixed(2)}x** the speed of ${best}`,
     goal: goal === undefined ? undefined : `>= ${goal}x`,
     chart: { ratio, bars: bars.map(({ name, spread }) => ({ name, ...spread })) },
+    versions,
   }
   return [summary, ...each, ...missing]
 }

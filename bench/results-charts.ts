@@ -10,43 +10,60 @@ const { coordinate, linearScale, niceTicks, textWidth } = (await import(
 
 /** Emphasis in the rows is Markdown's. */
 export const inline = (text: string) => escapeHtml(text).replace(/\*\*(.+?)\*\*/g, "<b>$1</b>")
+/** A goal may be broken after a comma only. */
+export const unbroken = (goal: string) => goal.replace(/(?<!,) /g, "\u00a0")
 const plain = (text: string) => escapeHtml(text.replaceAll("*", ""))
 
 /** Draws the chart of a row, with a caption, as a figure; nothing if it has none. */
 export function renderChart({ what, result, goal, chart }: Row): string {
   if (chart === undefined) return ""
   if ("bars" in chart) {
-    const verdict = `${chart.ratio.toFixed(2)}x the best peer${goal === undefined ? "" : `, goal ${goal}`}`
-    return figure("bars", `${inline(what)}: ${escapeHtml(verdict)}`, drawBars(what, chart))
+    const verdict = `${chart.ratio.toFixed(2)}x the best peer${goal === undefined ? "" : `, goal ${unbroken(goal)}`}`
+    return figure(`${inline(what)}: ${escapeHtml(verdict)}`, drawBars(what, chart))
   }
-  return figure("curve", `${inline(what)}<br>${inline(result)}`, drawLine(what, chart))
+  return figure(`${inline(what)}<br>${inline(result)}`, drawLine(what, chart))
 }
 
-const figure = (kind: string, caption: string, drawing: string) =>
-  `<figure class="${kind}"><figcaption>${caption}</figcaption>\n${drawing}</figure>\n`
+const figure = (caption: string, drawing: string) =>
+  `<figure><figcaption>${caption}</figcaption>\n${drawing}</figure>\n`
 
-/** Bars of the medians, each with its fastest and slowest run; a shorter one is a faster one. */
+/** Width of all charts. Their texts can be read on a page 390 px wide. */
+const width = 360
+/** Room of a bar with its name above it. */
+const rowHeight = 38
+
+/** Bars of the medians over an axis from zero, each with its fastest and slowest run; a shorter one is a faster one. */
 function drawBars(what: string, { bars }: BarChart): string {
-  const [label, width, height] = [190, 420, 24]
+  const left = 4
+  const bottom = bars.length * rowHeight
   const longest = Math.max(...bars.map(({ max }) => max))
-  const x = (value: number) => label + (width * value) / longest
+  const valueRoom = Math.max(...bars.map(({ median }) => textWidth(`${format(median)} ms`))) + 14
+  const toX = linearScale([0, longest], [left, width - valueRoom])
+  const x = (value: number) => coordinate(toX(value))
   const rows = bars.map(({ name, min, median, max }, i) => {
-    const middle = i * height + height / 2
-    const time = median < 10 ? median.toFixed(2) : median.toFixed(0)
-    return `<g><title>${escapeHtml(name)}: ${min.toFixed(1)} to ${max.toFixed(1)} ms</title>
-<text x="${label - 8}" y="${middle}" class="name">${escapeHtml(name)}</text>
-<rect x="${label}" y="${middle - 8}" width="${(x(median) - label).toFixed(1)}" height="16" class="${i === 0 ? "own" : "peer"}"/>
-<path d="M${x(min).toFixed(1)} ${middle}H${x(max).toFixed(1)}" class="spread"/>
-<text x="${(x(max) + 6).toFixed(1)}" y="${middle}">${time} ms</text></g>`
+    const top = i * rowHeight
+    const middle = top + 25
+    return `<g><title>${escapeHtml(name)}: ${format(min)} to ${format(max)} ms</title>
+<text x="${left}" y="${top + 8}">${escapeHtml(name)}</text>
+<rect x="${left}" y="${middle - 7}" width="${coordinate(toX(median) - left)}" height="14" class="${i === 0 ? "own" : "peer"}"/>
+<path d="M${x(min)} ${middle}H${x(max)}" class="spread"/>
+<text x="${x(max) + 6}" y="${middle}">${format(median)} ms</text></g>`
   })
-  return `<div class="scroll" tabindex="0"><svg viewBox="0 0 ${label + width + 80} ${bars.length * height}" role="img" aria-label="Milliseconds of ${plain(what)}">
+  const ticks = niceTicks(0, longest).values.filter((tick) => tick <= longest)
+  const axis = ticks.map(
+    (tick) =>
+      `<path class="grid" d="M${x(tick)} 0V${bottom}v4"/><text class="middle" x="${x(tick)}" y="${bottom + 14}">${tick.toLocaleString("en-US")}</text>`,
+  )
+  return `<svg viewBox="0 0 ${width} ${bottom + 24}" role="img" aria-label="Milliseconds of ${plain(what)}">
+${axis.join("\n")}
+<text class="name" x="${width}" y="${bottom + 14}">ms</text>
 ${rows.join("\n")}
-</svg></div>`
+</svg>`
 }
 
-/** Size of a line chart, and the edges of its plot. Its texts can be read on a page 390 px wide. */
-const size = { width: 360, height: 270 }
-const edge = { top: 42, right: size.width - 14, bottom: size.height - 44 }
+/** Height of a line chart, and the edges of its plot. */
+const height = 270
+const edge = { top: 48, right: width - 14, bottom: height - 44 }
 
 /** What a line chart is drawn with: ticks from zero, the scales, and the left edge of the plot. */
 interface Frame {
@@ -62,7 +79,7 @@ function drawLine(what: string, chart: LineChart): string {
   const frame = layOut(chart)
   const values = chart.points.map(({ label, median }) => `${label} ${format(median)}`).join(", ")
   const description = `${plain(what)}. ${escapeHtml(chart.yLabel)}, against ${escapeHtml(chart.xLabel)}: ${escapeHtml(values)}`
-  return `<svg viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${description}">
+  return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${description}">
 ${drawAxes(chart, frame)}
 ${drawReference(chart, frame)}
 ${chart.points.map((point) => drawPoint(point, frame)).join("\n")}
@@ -102,7 +119,7 @@ function drawAxes({ xLabel, yLabel }: LineChart, { left, xTicks, yTicks, toX, to
   return `${rows.join("\n")}
 <path class="axis" d="M${left} ${edge.bottom}H${edge.right}"/>${columns.join("")}
 <text x="0" y="${edge.top - 18}">${escapeHtml(yLabel)}</text>
-<text class="middle" x="${(left + edge.right) / 2}" y="${size.height - 8}">${escapeHtml(xLabel)}</text>`
+<text class="middle" x="${(left + edge.right) / 2}" y="${height - 8}">${escapeHtml(xLabel)}</text>`
 }
 
 /** From the axis to the last point, as far as it is above zero. */

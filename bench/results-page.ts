@@ -1,7 +1,7 @@
 /** Results of benchmarks as a page that needs nothing but itself. */
 
-import type { Row } from "./benchmark.ts"
-import { escapeHtml, inline, renderChart } from "./results-charts.ts"
+import { describeVersions, type Row } from "./benchmark.ts"
+import { escapeHtml, inline, renderChart, unbroken } from "./results-charts.ts"
 
 export interface BenchmarkResult {
   name: string
@@ -34,7 +34,7 @@ ${results.map(renderResult).join("")}</body>
 `
 }
 
-/** The charts of a benchmark, and a table of its rows, which is folded away where there are charts. */
+/** The charts of a benchmark, a table of its rows, which is folded away where there are charts, and what was compared. */
 function renderResult({ title, rows }: BenchmarkResult): string {
   const charts = rows.map(renderChart).join("")
   const table = renderTable(rows)
@@ -42,13 +42,15 @@ function renderResult({ title, rows }: BenchmarkResult): string {
     charts === ""
       ? table
       : `<div class="charts">\n${charts}</div>\n<details><summary>All figures</summary>\n${table}</details>\n`
-  return `<h2>${escapeHtml(title)}</h2>\n${body}`
+  const versions = describeVersions(rows)
+  const origin = versions === "" ? "" : `<p class="versions">${escapeHtml(versions)}</p>\n`
+  return `<h2>${escapeHtml(title)}</h2>\n${body}${origin}`
 }
 
 function renderTable(rows: readonly Row[]): string {
   const lines = rows.map(
     ({ what, result, goal = "" }) =>
-      `<tr><th scope="row">${inline(what)}</th><td>${inline(result)}</td><td>${escapeHtml(goal)}</td></tr>\n`,
+      `<tr><th scope="row">${inline(what)}</th><td>${inline(result)}</td><td>${escapeHtml(unbroken(goal))}</td></tr>\n`,
   )
   return `<table><tr><th>what</th><th>result</th><th>goal</th></tr>\n${lines.join("")}</table>\n`
 }
@@ -61,13 +63,11 @@ h2 { margin-top: 44px; font-size: 20px; }
 code { font-size: 13px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { text-align: left; font-weight: 400; padding: 6px 14px 6px 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 350px), 1fr)); gap: 32px; margin: 26px 0; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 350px), 1fr)); gap: 32px; margin: 26px 0; }
 figure { margin: 0; }
-figure.bars { grid-column: 1 / -1; min-width: 0; }
-figure.bars .scroll { overflow-x: auto; }
-figure.bars svg { min-width: 560px; }
+.versions { color: var(--soft); font-size: 13px; overflow-wrap: anywhere; }
 summary { cursor: pointer; color: var(--soft); font-size: 14px; }
-figcaption { font-size: 14px; margin-bottom: 6px; }
+figcaption { font-size: 14px; margin-bottom: 10px; }
 svg { width: 100%; height: auto; }
 svg text { font-size: 12px; fill: var(--soft); dominant-baseline: central; }
 svg .name { text-anchor: end; }

@@ -2,6 +2,7 @@
 
 import { createModel, createTrainer } from "convnext"
 import { type Spread, spreadOf } from "./measure.ts"
+import { internal } from "./paths.ts"
 
 export interface StepOptions {
   model: string
@@ -24,6 +25,8 @@ export interface StepTimes {
   /** Milliseconds from nothing to the first step done. */
   firstStep: number
   step: Spread
+  /** What a step takes besides running its graph, of the same steps: gradient norm, optimizer, average, and the feeds. */
+  outsideGraph: Spread
   peakBytes: number
   /** Multiply-accumulates of the forward pass of a batch. */
   macs: number
@@ -32,7 +35,18 @@ export interface StepTimes {
 const options = JSON.parse(process.argv[2]!) as StepOptions
 const { batch, size, dropPathRate, recompute, freeze, ema = true, runs = 8 } = options
 const started = performance.now()
-const model = await createModel(options.model, { inputSize: size, dropPathRate })
+const { Program } = (await import(internal("runtime/program.js"))) as typeof import("../src/runtime/program.ts")
+/** Milliseconds that graphs ran since it was set to zero. */
+let graphTime = 0
+const runGraph = Program.prototype.run
+Program.prototype.run = async function (...args) {
+  const start = performance.now()
+  const results = await runGraph.apply(this, args)
+  graphTime += performance.now() - start
+  return results
+}
+
+const model = await createModel(options.model, { inputSize: size, dropPathRate, device: "cpu" })
 const trainer = await createTrainer(model, {
   optimizer: { name: "adamw", lr: 1e-4, weightDecay: 0.05 },
   clipGradNorm: 1,
@@ -51,14 +65,19 @@ const firstStep = performance.now() - started
 await trainer.step({ images, targets })
 await trainer.step({ images, targets })
 const times: number[] = []
+const outside: number[] = []
 for (let run = 0; run < runs; run++) {
+  graphTime = 0
   const start = performance.now()
   await trainer.step({ images, targets })
-  times.push(performance.now() - start)
+  const time = performance.now() - start
+  times.push(time)
+  outside.push(time - graphTime)
 }
 const result: StepTimes = {
   firstStep,
   step: spreadOf(times),
+  outsideGraph: spreadOf(outside),
   peakBytes: process.resourceUsage().maxRSS * 1024,
   macs: model.macs() * batch,
 }

@@ -1,10 +1,18 @@
 /** This package as a subject of a comparison: see `subject.ts` for what it says and hears. */
 
+import { createRequire } from "node:module"
 import { createModel, createTrainer, type Model } from "convnext"
 import { serve } from "./serve.ts"
 import type { Work } from "./subject.ts"
 
-await serve(await prepare(JSON.parse(process.argv[2]!)), { node: process.versions.node })
+const require = createRequire(import.meta.url)
+const versionOf = (name: string): string => require(`${name}/package.json`).version
+
+await serve(await prepare(JSON.parse(process.argv[2]!)), {
+  convnext: versionOf("convnext"),
+  "onnxruntime-node": versionOf("onnxruntime-node"),
+  node: process.versions.node,
+})
 
 /** The work, ready to be done. */
 async function prepare({ work, model: name, batch, size, threads, depths, dropPathRate, freeze }: Work) {

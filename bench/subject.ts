@@ -47,6 +47,7 @@ export interface Measured {
   first: number
   /** Of the process, at its highest. */
   peakBytes: number
+  /** Of the packages that did the work. */
   versions: Readonly<Record<string, string>>
 }
 

@@ -22,8 +22,14 @@ export const trainingStep: Benchmark = {
       const what = `${options.model}, batch ${options.batch}, ${options.size} px`
       // A step is three forward passes of multiply-accumulates, each two operations.
       const rate = (6 * idle.macs) / idle.step.median / 1e6
+      const share = (100 * idle.outsideGraph.median) / idle.step.median
       rows.push(
         { what, result: `${formatSpread(idle.step)}, ${rate.toFixed(0)} GFLOP/s` },
+        {
+          what: `${what}, outside of the graph: optimizer, EMA and gradient norm`,
+          result: `${formatSpread(idle.outsideGraph)}, ${share.toFixed(1)} % of the step`,
+          goal: "<= 5 %",
+        },
         { what: `${what}, one core busy`, result: formatSpread(busy.step) },
         { what: `${what}, from nothing to the first step done`, result: `${(idle.firstStep / 1000).toFixed(1)} s` },
         { what: `${what}, peak resident memory`, result: formatGigabytes(idle.peakBytes) },

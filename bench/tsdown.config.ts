@@ -4,6 +4,7 @@ export default defineConfig({
   entry: ["*.ts", "!tsdown.config.ts"],
   outDir: "dist",
   unbundle: true,
+  deps: { neverBundle: ["convnext"] }, // what is measured is the built library itself
   format: "esm",
   platform: "node",
   target: "node20",

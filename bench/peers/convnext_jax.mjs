@@ -2,8 +2,8 @@
 
 import { pathToFileURL } from "node:url"
 import { defaultDevice, init, jit, nn, numpy as np, tree } from "@jax-js/jax"
-import { serve } from "../dist/serve.js"
 import { convnextParameters, EPSILON, sineImages } from "./convnext_parameters.mjs"
+import { versionsWith } from "./versions.mjs"
 
 /**
  * Compiles the network, each stage by itself: where one ends, patches are written out, and the convolutions over them are
@@ -93,8 +93,9 @@ function depthwise(x, weight) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { serve } = await import("../dist/serve.js")
   const { batch, size, ...sizes } = JSON.parse(process.argv[2])
   const logits = await convnext(convnextParameters(sizes), sizes)
   const images = sineImages(batch, size)
-  await serve(() => logits(images), { node: process.versions.node })
+  await serve(() => logits(images), versionsWith("@jax-js/jax"))
 }

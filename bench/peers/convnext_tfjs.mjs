@@ -2,10 +2,11 @@
 
 import { createRequire } from "node:module"
 import { pathToFileURL } from "node:url"
-import { serve } from "../dist/serve.js"
 import { convnextParameters, EPSILON, sineImages } from "./convnext_parameters.mjs"
+import { versionsWith } from "./versions.mjs"
 
 const require = createRequire(import.meta.url)
+const packages = { native: "@tensorflow/tfjs-node", wasm: "@tensorflow/tfjs-backend-wasm" }
 
 /**
  * Loads a backend.
@@ -15,10 +16,10 @@ export async function loadTensorflow(backend, threads) {
   if (backend === "native") {
     // TensorFlow reads it when it starts.
     process.env.TF_NUM_INTRAOP_THREADS = String(threads)
-    return require("@tensorflow/tfjs-node")
+    return require(packages.native)
   }
   const tf = require("@tensorflow/tfjs-core")
-  require("@tensorflow/tfjs-backend-wasm")
+  require(packages.wasm)
   if (!(await tf.setBackend("wasm"))) throw new Error("tensorflow.js has no WebAssembly here")
   return tf
 }
@@ -76,9 +77,10 @@ function forward(tf, images, weights, depths) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { serve } = await import("../dist/serve.js")
   const { batch, size, threads, backend, ...sizes } = JSON.parse(process.argv[2])
   const tf = await loadTensorflow(backend, threads)
   const logits = convnext(tf, convnextParameters(sizes), sizes)
   const images = sineImages(batch, size)
-  await serve(() => logits(images), { node: process.versions.node })
+  await serve(() => logits(images), versionsWith(packages[backend]))
 }
