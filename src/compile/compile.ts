@@ -1,8 +1,9 @@
 /** From a graph to a model for one device: which passes run, and in which order. */
 
 import type { Graph } from "../tensor/graph.ts"
-import { lowerDepthwise } from "./lower/blocked.ts"
 import { lowerBlockedChains } from "./lower/blocked-chains.ts"
+import { lowerDense } from "./lower/blocked-dense.ts"
+import { lowerDepthwise } from "./lower/blocked-depthwise.ts"
 import { lowerFilterGradients } from "./lower/filter-gradient.ts"
 import { lowerFusedProducts } from "./lower/fused-products.ts"
 import { lowerPatches } from "./lower/patches.ts"
@@ -50,6 +51,7 @@ export const trainingPasses = {
 export const passes = {
   blockedChains,
   depthwise: (graph, { block = 0, maxima }) => (block > 0 ? lowerDepthwise(graph, block, maxima) : graph),
+  dense: (graph, { block = 0, constants }) => (block > 0 ? lowerDense(graph, block, constants) : graph),
   filterGradients: lowerFilterGradients,
   webgpu: (graph, { device }) => (device === "webgpu" ? lowerForWebGpu(graph) : graph),
   decompose,

@@ -74,7 +74,7 @@ describe("frozen parameters", () => {
     ] as const) {
       const trained = trainedParameters(model.network, freeze)
       const { graph } = buildStepGraph(model.network, { ...options, trained, block: 16 })
-      expect(countOps(graph).blockedPointwise ?? 0, freeze.join()).toBe(layers)
+      expect(countOps(graph).blockedDense ?? 0, freeze.join()).toBe(layers)
       if (block === 0) continue
       for (const recompute of ["none", "cheap", "block"] as const) {
         const { gradients } = await (await makeTrainer({ optimizer: sgd, freeze, recompute }, model)).gradients(

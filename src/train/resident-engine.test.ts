@@ -24,7 +24,8 @@ function expectSameValues(actual: StateDict, expected: StateDict): void {
   expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort())
   for (const [name, value] of Object.entries(expected)) {
     expect(actual[name]!.shape, name).toEqual(value.shape)
-    expectClose(name, actual[name]!, value, 2e-5, 1e-4)
+    // A graph that the runtime rewrites rounds otherwise, and AdamW divides by small second moments.
+    expectClose(name, actual[name]!, value, 1e-4, 1e-4)
   }
 }
 

@@ -62,8 +62,10 @@ export function buildStepGraph(
     dropouts: context.dropouts,
     buffers: [...context.updates.keys()].map(({ name }) => name),
     maxima: { ...context.maxima(batch), [BATCH]: batch },
-    // Whole blocks are computed again to save memory: ONNX Runtime shall free each value at once.
-    anonymousDims: recompute === "block",
+    // ONNX Runtime keeps the memory of a value for the next one whose dimensions have the same names. Where these are far
+    // apart, it shall be freed at once: whole blocks are computed again to save memory, the rows that stochastic depth keeps
+    // of a block return in its backward pass alone, and normalisation by batch has many temporaries.
+    anonymousDims: recompute === "block" || context.dropPaths.length > 0 || updates.length > 0,
   }
 }
 

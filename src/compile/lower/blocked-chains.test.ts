@@ -10,8 +10,8 @@ import type { Graph } from "../../tensor/graph.ts"
 import type { NdArray } from "../../tensor/ndarray.ts"
 import { add, conv2d, exp, gelu, linear, mul, relu, reshape, sum, tanh } from "../../tensor/ops/index.ts"
 import { input, type Tensor } from "../../tensor/tensor.ts"
-import { lowerDepthwise } from "./blocked.ts"
 import { lowerBlockedChains } from "./blocked-chains.ts"
+import { lowerDepthwise } from "./blocked-depthwise.ts"
 
 const BLOCK = 8
 const [CHANNELS, WIDE] = [16, 24]
@@ -49,7 +49,7 @@ describe("lowerBlockedChains", () => {
     ["without activation or bias", map, linear(linear(map, w1), w2)],
   ])("a chain %s is blocked from its first layer to its last", (_, x, y) => {
     const ops = lowered({ y }, x)
-    expect(ops).toMatchObject({ toBlocked: 1, fromBlocked: 1, blockedPointwise: 2 })
+    expect(ops).toMatchObject({ toBlocked: 1, fromBlocked: 1, blockedDense: 2 })
     expect(ops.linear).toBeUndefined()
   })
 
@@ -57,7 +57,7 @@ describe("lowerBlockedChains", () => {
     for (const y of [add(map, mlp(map)), add(mlp(sequence), sequence)]) {
       const ops = lowered({ y }, y.rank === 4 ? map : sequence)
       expect(ops.add).toBeUndefined()
-      expect(ops).toMatchObject({ blockedPointwise: 2, fromBlocked: 1 })
+      expect(ops).toMatchObject({ blockedDense: 2, fromBlocked: 1 })
     }
   })
 
@@ -69,21 +69,21 @@ describe("lowerBlockedChains", () => {
     const pass = (g: Graph) => lowerDepthwise(lowerBlockedChains(g, BLOCK, constants), BLOCK)
     // The stream comes in once; each block reads a norm (here tanh) in plain order.
     const ops = countOps(checkPassOn(pass, graph, feeds))
-    expect(ops).toMatchObject({ blockedDepthwise: 2, blockedPointwise: 4, fromBlocked: 3 })
+    expect(ops).toMatchObject({ blockedDepthwise: 2, blockedDense: 4, fromBlocked: 3 })
     expect(ops.add).toBeUndefined()
   })
 
   test("a sum with what somebody else reads too is made beside it", () => {
     const hidden = mlp(map)
     const ops = lowered({ y: add(map, hidden), hidden }, map)
-    expect(ops).toMatchObject({ blockedPointwise: 2, add: 1 })
+    expect(ops).toMatchObject({ blockedDense: 2, add: 1 })
     const twice = mlp(map)
-    expect(lowered({ y: add(twice, twice) }, map)).toMatchObject({ blockedPointwise: 2, add: 1 })
+    expect(lowered({ y: add(twice, twice) }, map)).toMatchObject({ blockedDense: 2, add: 1 })
   })
 
   test("two chains that are added give one sum", () => {
     const ops = lowered({ y: add(mlp(map), mlp(map, relu)) }, map)
-    expect(ops).toMatchObject({ blockedPointwise: 4, fromBlocked: 1 })
+    expect(ops).toMatchObject({ blockedDense: 4, fromBlocked: 1 })
     expect(ops.add).toBeUndefined()
   })
 
@@ -98,7 +98,7 @@ describe("lowerBlockedChains", () => {
     ["matrices", matrix, mlp(matrix)],
   ])("%s stay(s) as it is", (_, x, y) => {
     const ops = lowered({ y }, x, { fed: randomArray([WIDE, CHANNELS], "fed"), x: randomArray(sizes(x), "x") })
-    expect(ops.blockedPointwise).toBeUndefined()
+    expect(ops.blockedDense).toBeUndefined()
   })
 
   function readTwice(): Tensor {
@@ -125,7 +125,7 @@ test("what is differentiated reads a frozen chain, and is no part of it", () => 
     linear(gelu(linear(gelu(mul(chain, t)), v3)), v3),
   ]) {
     const lowered = lowerBlockedChains({ y }, BLOCK, constants, new Set(["t"]))
-    expect(countOps(lowered).blockedPointwise).toBe(2)
+    expect(countOps(lowered).blockedDense).toBe(2)
     expect(() => gradients(sum(lowered.y!), [t])).not.toThrow()
   }
 })

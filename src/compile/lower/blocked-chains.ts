@@ -13,41 +13,11 @@ import { geluOp, reluOp } from "../../tensor/ops/activation.ts"
 import { arithmetic } from "../../tensor/ops/elementwise.ts"
 import { mul } from "../../tensor/ops/index.ts"
 import { linearOp } from "../../tensor/ops/matmul.ts"
-import { applies, defineOp, type Node, type Op, type Tensor } from "../../tensor/tensor.ts"
-import { NCHWC_DOMAIN } from "../onnx/encode.ts"
-import { countUses } from "../passes/uses.ts"
-import { type Block, blockedForm, fromBlocked, toBlocked } from "./blocked-layout.ts"
+import { applies, type Node, type Tensor } from "../../tensor/tensor.ts"
+import { countUses, dependents } from "../passes/uses.ts"
+import { blockedDense, pointwiseConv } from "./blocked-conv.ts"
+import { blockedForm, fromBlocked, toBlocked } from "./blocked-layout.ts"
 import { packWeightOp } from "./packed-weights.ts"
-
-/** A 1 x 1 convolution of a blocked x with a weight [O, I, 1, 1] in block order, a bias [O], and a blocked sum. */
-const blockedPointwise: Op<Block> = defineOp<Block>({
-  name: "blockedPointwise",
-  shape: ([x, weight]) => ({ shape: [x!.dim(0), weight!.dim(0), x!.dim(2), x!.dim(3)], dtype: x!.dtype }),
-  onnx: (builder, inputs) => {
-    const attributes = { kernel_shape: [1, 1], pads: [0, 0, 0, 0], strides: [1, 1], dilations: [1, 1], group: 1 }
-    return builder.node("Conv", inputs, attributes, NCHWC_DOMAIN)
-  },
-  reference: ([x, weight, bias, added], { block }, [y]) => {
-    const [n, inputs, height, width] = x!.shape as [number, number, number, number]
-    const outputs = y!.shape[1]!
-    const [pixels, inBlocks, outBlocks] = [height * width, inputs / block, outputs / block]
-    for (let b = 0; b < n; b++) {
-      for (let o = 0; o < outputs; o++) {
-        const [group, lane] = [Math.floor(o / block), o % block]
-        for (let pixel = 0; pixel < pixels; pixel++) {
-          const at = ((b * outBlocks + group) * pixels + pixel) * block + lane
-          let total = (bias ? Number(bias.data[o]) : 0) + (added ? Number(added.data[at]) : 0)
-          for (let i = 0; i < inputs; i++) {
-            const source = ((b * inBlocks + Math.floor(i / block)) * pixels + pixel) * block + (i % block)
-            const tap = ((group * inBlocks + Math.floor(i / block)) * block + (i % block)) * block + lane
-            total += Number(x!.data[source]) * Number(weight!.data[tap])
-          }
-          y!.data[at] = total
-        }
-      }
-    }
-  },
-})
 
 /** Done to each element, in whatever order they lie. */
 const isActivation = (node: Node) => applies(node, geluOp) || applies(node, reluOp)
@@ -67,7 +37,7 @@ export function lowerBlockedChains(
 ): Graph {
   const uses = countUses(graph)
   const order = topologicalOrder(Object.values(graph))
-  const differentiated = dependents(order, trained)
+  const differentiated = dependents(order, (name) => trained.has(name))
   const eligible = new Set(
     order.filter((node) => applies(node, linearOp) && !differentiated.has(node) && isEligible(node, block, constants)),
   )
@@ -105,16 +75,6 @@ function isConstant(x: Tensor, constants: ReadonlySet<string>): boolean {
   return name !== undefined && constants.has(name)
 }
 
-/** The inputs of these names, and all nodes that read them, directly or not. */
-function dependents(order: readonly Node[], names: ReadonlySet<string>): ReadonlySet<Node> {
-  const found = new Set<Node>()
-  for (const node of order) {
-    const name = inputName(node.outputs[0]!)
-    if ((name !== undefined && names.has(name)) || node.inputs.some((x) => found.has(x.node))) found.add(node)
-  }
-  return found
-}
-
 /** Eligible layers whose output goes through activations to other ones, and nowhere else. */
 function firstOfChains(
   order: readonly Node[],
@@ -137,7 +97,7 @@ function firstOfChains(
 }
 
 function pointwise([x, weight, ...bias]: readonly Tensor[], block: number): Tensor {
-  const y = blockedPointwise([toBlocked(x!, block), packWeightOp([weight!], { block }), ...bias], { block })
+  const y = blockedDense([toBlocked(x!, block), packWeightOp([weight!], { block }), ...bias], pointwiseConv(block))
   return fromBlocked(y, block, x!.rank)
 }
 
@@ -159,13 +119,13 @@ function layerScale(
     [1, b, a],
   ] as const) {
     const layer = blockedForm(x)?.node
-    if (!layer || !applies(layer, blockedPointwise) || layer.inputs.length > 3) continue
+    if (!layer || !applies(layer, blockedDense) || layer.inputs.length > 3) continue
     const [source, packed, bias] = layer.inputs as [Tensor, Tensor, Tensor?]
     const fits = scale.rank === 1 && scale.shape[0] === x.dim(-1) && isConstant(scale, constants)
     if (!fits || packed.node.inputs.length > 1 || uses.get(node.inputs[i]!) !== 1) continue
     const weight = packWeightOp([packed.node.inputs[0]!, scale], { block })
     const rest = bias ? [mul(bias, scale)] : []
-    return fromBlocked(blockedPointwise([source, weight, ...rest], { block }), block, x.rank)
+    return fromBlocked(blockedDense([source, weight, ...rest], layer.attributes), block, x.rank)
   }
   return undefined
 }
@@ -184,9 +144,9 @@ function sum(
     [b, a],
   ].entries() as Iterable<[number, [Tensor, Tensor]]>) {
     const layer = blockedForm(x)?.node
-    if (!layer || !applies(layer, blockedPointwise) || layer.inputs.length !== 3) continue
+    if (!layer || !applies(layer, blockedDense) || layer.inputs.length !== 3) continue
     if (uses.get(node.inputs[i]!) !== 1) continue
-    return fromBlocked(blockedPointwise([...layer.inputs, toBlocked(other, block)], { block }), block, x.rank)
+    return fromBlocked(blockedDense([...layer.inputs, toBlocked(other, block)], layer.attributes), block, x.rank)
   }
   const [left, right] = inputs.map(blockedForm)
   return left && right && fromBlocked(arithmetic.add([left, right], {}), block, a.rank)

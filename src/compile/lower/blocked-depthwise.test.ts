@@ -1,44 +1,18 @@
 import { describe, expect, test } from "vitest"
-import { expectClose, randomArray } from "../../../test/support/arrays.ts"
+import { expectClose } from "../../../test/support/arrays.ts"
 import { runGraph } from "../../../test/support/check-op.ts"
 import { checkPassOn, countOps } from "../../../test/support/check-pass.ts"
+import { type ConvolutionCase, convolution } from "../../../test/support/convolutions.ts"
 import { gradients } from "../../autodiff/gradients.ts"
 import { backendFor } from "../../runtime/backend.ts"
 import { evaluate } from "../../tensor/evaluate.ts"
-import type { Graph } from "../../tensor/graph.ts"
-import { type Conv2dOptions, conv2d, mul, sum } from "../../tensor/ops/index.ts"
+import { conv2d, sum } from "../../tensor/ops/index.ts"
 import { input } from "../../tensor/tensor.ts"
-import { lowerDepthwise } from "./blocked.ts"
+import { lowerDepthwise } from "./blocked-depthwise.ts"
 
-interface Layer extends Conv2dOptions {
-  channels: number
-  kernel: number
-  /** Height and width. */
-  size?: readonly [number, number]
-  batch?: number | "N"
-}
+const depthwise = (layer: ConvolutionCase) => convolution({ groups: layer.channels, ...layer })
 
-const BATCH = 2
-
-/** A depthwise convolution, its loss's gradients for x, filter and bias, and values for all inputs. */
-function depthwise({ channels, kernel, size = [5, 6], batch = BATCH, ...options }: Layer) {
-  const leaves = [
-    input("x", [batch, ...size, channels]),
-    input("w", [channels, 1, kernel, kernel]),
-    input("b", [channels]),
-  ] as const
-  const y = conv2d(leaves[0], leaves[1], leaves[2], { groups: channels, ...options })
-  const [dx, dw, db] = gradients(sum(mul(y, input("c", y.shape))), leaves)
-  const feeds = Object.fromEntries(
-    [leaves[0], leaves[1], leaves[2], y].map(({ shape }, i) => {
-      const [first, ...rest] = shape as number[]
-      return ["xwbc"[i]!, randomArray([i === 0 || i === 3 ? BATCH : first!, ...rest], i)]
-    }),
-  )
-  return { graph: { y, dx: dx!, dw: dw!, db: db! } satisfies Graph, feeds }
-}
-
-const same = (kernel: number): Pick<Layer, "kernel" | "padding"> => ({ kernel, padding: (kernel - 1) / 2 })
+const same = (kernel: number): Pick<ConvolutionCase, "kernel" | "padding"> => ({ kernel, padding: (kernel - 1) / 2 })
 
 /** The operators of a lowered convolution with its two gradients. */
 const allBlocked = { toBlocked: 4, blockedDepthwise: 3, fromBlocked: 2 }
