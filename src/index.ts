@@ -1,13 +1,18 @@
 /** Train, evaluate, use and export modern image models, in Node. */
 
-import { FeatureExtractor, type FeatureOptions } from "./models/features.ts"
-import { checkOptionNames, createModel as createBaseModel, createModelOptionNames, type Model } from "./models/model.ts"
+import {
+  createWithFeatures,
+  type FeatureExtractor,
+  type FeatureOptions,
+  featureOptionNames,
+} from "./models/features.ts"
+import { checkOptionNames, createModel as createBaseModel, type Model } from "./models/model.ts"
 import type { StateDict } from "./models/network.ts"
 import { parseModelName } from "./models/registry.ts"
 import { registerBackends } from "./runtime/backend.ts"
 import { createNodeBackend } from "./runtime/node/ort.ts"
 import { UsageError } from "./tensor/errors.ts"
-import { type CreateFromOptions, createModelFrom } from "./weights/create.ts"
+import { type CreateFromOptions, createFromOptionNames, createModelFrom } from "./weights/create.ts"
 import { type ResolveOptions, resolveWeights } from "./weights/node/resolve.ts"
 
 registerBackends(createNodeBackend)
@@ -25,12 +30,9 @@ export type CreateModelOptions = CreateFromOptions &
   }
 
 const optionNames = {
-  ...createModelOptionNames,
-  onMessage: true,
-  trained: true,
+  ...createFromOptionNames,
+  ...featureOptionNames,
   onProgress: true,
-  featuresOnly: true,
-  outIndices: true,
 } satisfies Record<Exclude<keyof (CreateModelOptions & FeatureOptions), "blank">, true>
 
 /**
@@ -54,10 +56,7 @@ export async function createModel(
   given: CreateModelOptions & Partial<FeatureOptions> = {},
 ): Promise<Model | FeatureExtractor> {
   checkOptionNames(given, optionNames)
-  const { featuresOnly, outIndices, ...options } = given
-  if (outIndices && !featuresOnly) throw new UsageError("outIndices has no meaning without featuresOnly: true")
-  const model = await createWithWeights(name, options)
-  return featuresOnly ? new FeatureExtractor(model, outIndices) : model
+  return createWithFeatures(given, (options) => createWithWeights(name, options))
 }
 
 async function createWithWeights(name: string, options: CreateModelOptions): Promise<Model> {

@@ -3,16 +3,20 @@
  * takes bytes here.
  */
 
-import { FeatureExtractor, type FeatureOptions } from "./models/features.ts"
-import { checkOptionNames, createModel as createBaseModel, createModelOptionNames, type Model } from "./models/model.ts"
+import {
+  createWithFeatures,
+  type FeatureExtractor,
+  type FeatureOptions,
+  featureOptionNames,
+} from "./models/features.ts"
+import { checkOptionNames, createModel as createBaseModel, type Model } from "./models/model.ts"
 import type { StateDict } from "./models/network.ts"
 import { registerBackends } from "./runtime/backend.ts"
 import { createWebBackend } from "./runtime/web/ort.ts"
-import { UsageError } from "./tensor/errors.ts"
 import type { NdArray } from "./tensor/ndarray.ts"
 import { wrapBytes } from "./weights/byte-source.ts"
 import { readAll } from "./weights/checkpoint.ts"
-import { type CreateFromOptions, createModelFrom } from "./weights/create.ts"
+import { type CreateFromOptions, createFromOptionNames, createModelFrom } from "./weights/create.ts"
 import { openCheckpoint } from "./weights/formats.ts"
 import { unreadable } from "./weights/unreadable.ts"
 
@@ -25,13 +29,10 @@ export type CreateModelOptions = Omit<CreateFromOptions, "device"> & {
   device?: string
 }
 
-const optionNames = {
-  ...createModelOptionNames,
-  onMessage: true,
-  trained: true,
-  featuresOnly: true,
-  outIndices: true,
-} satisfies Record<keyof (CreateModelOptions & FeatureOptions), true>
+const optionNames = { ...createFromOptionNames, ...featureOptionNames } satisfies Record<
+  keyof (CreateModelOptions & FeatureOptions),
+  true
+>
 
 /**
  * Makes a model.
@@ -52,14 +53,15 @@ export async function createModel(
   given: CreateModelOptions & Partial<FeatureOptions> = {},
 ): Promise<Model | FeatureExtractor> {
   checkOptionNames(given, optionNames)
-  const { featuresOnly, outIndices, weights, onMessage, ...options } = given
-  if (outIndices && !featuresOnly) throw new UsageError("outIndices has no meaning without featuresOnly: true")
+  return createWithFeatures(given, (options) => createWithWeights(name, options))
+}
+
+async function createWithWeights(name: string, { weights, onMessage, ...options }: CreateModelOptions): Promise<Model> {
   const owned = weights instanceof Uint8Array
   const tensors = owned ? await loadTensors(weights) : weights
-  const model = await (tensors === undefined
+  return tensors === undefined
     ? createBaseModel(name, options)
-    : createModelFrom(name, { ...options, onMessage }, { tensors, source: "the weights", owned }))
-  return featuresOnly ? new FeatureExtractor(model, outIndices) : model
+    : createModelFrom(name, { ...options, onMessage }, { tensors, source: "the weights", owned })
 }
 
 /**

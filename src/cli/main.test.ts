@@ -52,7 +52,7 @@ describe("a wrong call ends with 2 and one line on stderr", () => {
     [["--hepl"], "unknown option --hepl, did you mean --help?"],
     [["train", "--epoch", "3"], "unknown option --epoch, did you mean --epochs?"],
     [["train", "--lr", "abc"], '--lr must be a number above 0, got "abc"'],
-    [["train", "--epochs=0"], "--epochs must be a whole number at least 1, got 0"],
+    [["train", "--epochs=0"], "--epochs must be a whole number of at least 1, got 0"],
     [["train", "a", "b"], 'unexpected argument "b"; the usage is: convnext train [DATA]'],
     [["eval", "runs/a"], "DATA is missing"],
     [["predict", "runs/a"], "FILE is missing"],

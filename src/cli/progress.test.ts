@@ -17,7 +17,15 @@ const record: EpochRecord = {
   memoryBytes: 1e9,
   seconds: 83.2,
 }
-const start = { folder: "runs/a", model: "convnext_tiny", parameters: 28_589_128, epochs: 10, stepsPerEpoch: 5 }
+const start = {
+  folder: "runs/a",
+  model: "convnext_tiny",
+  parameters: 28_589_128,
+  trainedParameters: 28_589_128,
+  epochs: 10,
+  stepsPerEpoch: 5,
+  accumulate: 1,
+}
 
 test("an epoch is one line", () => {
   expect(epochLine(record, 10)).toBe("epoch  3/10  loss 1.2346, val 1.1000  top-1 81.3%  432 images/s  1 min 23 s")
@@ -28,6 +36,16 @@ test("the start says what is trained, and where a resumed run goes on", () => {
     "training convnext_tiny (28.6M parameters) for 10 epochs of 5 steps in runs/a",
   )
   expect(startLine({ ...start, firstEpoch: 4 })).toContain("for epochs 4 to 10 of 5 steps")
+  expect(startLine({ ...start, firstEpoch: 1, stepsPerEpoch: 1 })).toContain("for 10 epochs of 1 step in")
+})
+
+test("the start says how much of a model trains, and what is a step where batches are accumulated", () => {
+  expect(startLine({ ...start, firstEpoch: 1, trainedParameters: 76_900 })).toBe(
+    "training 76,900 of 28,589,128 parameters of convnext_tiny for 10 epochs of 5 steps in runs/a",
+  )
+  expect(startLine({ ...start, firstEpoch: 1, accumulate: 2 })).toContain(
+    "for 10 epochs of 5 batches, 2 to a step, in runs/a",
+  )
 })
 
 test("without a terminal, steps are silent", () => {

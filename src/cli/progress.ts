@@ -22,9 +22,17 @@ export function epochLine(record: EpochRecord, epochs: number): string {
 }
 
 /** What is about to be trained, in one line. */
-export function startLine({ model, parameters, epochs, firstEpoch, stepsPerEpoch, folder }: TrainStart): string {
+export function startLine(start: TrainStart): string {
+  const { model, parameters, trainedParameters, epochs, firstEpoch, stepsPerEpoch, accumulate, folder } = start
+  const exact = (count: number) => count.toLocaleString("en-US")
+  const what =
+    trainedParameters === parameters
+      ? `${model} (${formatCount(parameters)} parameters)`
+      : `${exact(trainedParameters)} of ${exact(parameters)} parameters of ${model}`
   const span = firstEpoch > 1 ? `epochs ${firstEpoch} to ${epochs}` : `${epochs} ${epochs === 1 ? "epoch" : "epochs"}`
-  return `training ${model} (${formatCount(parameters)} parameters) for ${span} of ${stepsPerEpoch} steps in ${folder}`
+  const count = (one: string, many: string) => `${stepsPerEpoch} ${stepsPerEpoch === 1 ? one : many}`
+  const work = accumulate === 1 ? count("step", "steps") : `${count("batch", "batches")}, ${accumulate} to a step,`
+  return `training ${what} for ${span} of ${work} in ${folder}`
 }
 
 /** Progress that suits `stream`: terminals get a bar with the time that is left. */

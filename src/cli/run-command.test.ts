@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest"
 import { z } from "zod"
@@ -14,6 +14,7 @@ const echo = defineCommand({
     word: z.string().meta({ placeholder: "WORD", description: "Any word" }),
     batchSize: z.int().min(1).max(512).default(32).describe("Images per batch"),
     lr: z.number().positive().optional().describe("Learning rate"),
+    threads: z.int().min(1).optional().describe("Threads for the model"),
   }),
   positionals: ["word"],
   examples: [["convnext echo hello", "Say hello"]],
@@ -96,6 +97,22 @@ describe("a config file", () => {
     await expect(broken).rejects.toThrow("is not YAML")
     await expect(runCommand(entry, ["hello", "--config", folder])).rejects.toThrow("is a folder")
   })
+})
+
+test("more threads than cores are said, and used", async () => {
+  const error = vi.spyOn(console, "error").mockImplementation(() => {})
+  const cores = availableParallelism()
+  await runCommand(entry, ["hello", "--threads", String(cores)])
+  expect(error).not.toHaveBeenCalled()
+  await runCommand(entry, ["hello", "--threads", String(cores + 97), "--json"])
+  expect(error.mock.calls).toEqual([
+    [expect.stringMatching(`^--threads: ${cores + 97} threads on ${cores} cores? will be slower than ${cores}$`)],
+  ])
+  expect(printed()).toContain(`"threads": ${cores + 97}`)
+  error.mockClear()
+  await runCommand(entry, ["hello", "--config", await config(`threads: ${cores + 1}\n`)])
+  expect(error.mock.calls[0]![0]).toContain("threads in ")
+  error.mockRestore()
 })
 
 test("a missing argument and a value out of range are usage errors", async () => {

@@ -1,5 +1,6 @@
 /** Runs one command: its arguments and config file become checked options, its result becomes output. */
 
+import { availableParallelism } from "node:os"
 import { checkOptions, optionFields, toKebab } from "../train/option-fields.ts"
 import { parseArguments } from "./arguments.ts"
 import type { CommandEntry } from "./command.ts"
@@ -28,11 +29,18 @@ export async function runCommand(entry: CommandEntry, argv: readonly string[]): 
 
   const configured = general.config === undefined ? {} : await readConfig(general.config, fields)
   const given = { ...configured, ...flags }
-  const options = checkOptions(command.options, given, (name) => {
+  const label = (name: string) => {
     if (!Object.hasOwn(flags, name) && Object.hasOwn(configured, name)) return `${toKebab(name)} in ${general.config}`
     return positionals.includes(name) ? fields[name]!.placeholder : flagName(name)
-  })
-  const result = await command.run(options, { given, note: (line) => console.error(line) })
+  }
+  const options = checkOptions(command.options, given, label)
+  const note = (line: string) => console.error(line)
+  const cores = availableParallelism()
+  if (Number(options.threads) > cores) {
+    const here = cores === 1 ? "1 core" : `${cores} cores`
+    note(`${label("threads")}: ${options.threads} threads on ${here} will be slower than ${cores}`)
+  }
+  const result = await command.run(options, { given, note })
   const output = general.json ? JSON.stringify(result.json, null, 2) : result.text()
   if (output !== "") console.log(output)
   return result.exitCode ?? 0

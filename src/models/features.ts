@@ -55,6 +55,22 @@ export class FeatureExtractor {
   }
 }
 
+/** Names of the options of a feature pyramid: a record, so that the compiler finds one that is missing. */
+export const featureOptionNames = { featuresOnly: true, outIndices: true } satisfies Record<keyof FeatureOptions, true>
+
+/**
+ * The model that `create` makes of the options, or its feature pyramid if they ask for one.
+ * Throws a UsageError for levels of no pyramid.
+ */
+export async function createWithFeatures<O extends object>(
+  { featuresOnly, outIndices, ...options }: O & Partial<FeatureOptions>,
+  create: (options: Omit<O, keyof FeatureOptions>) => Promise<Model>,
+): Promise<Model | FeatureExtractor> {
+  if (outIndices && !featuresOnly) throw new UsageError("outIndices has no meaning without featuresOnly: true")
+  const model = await create(options)
+  return featuresOnly ? new FeatureExtractor(model, outIndices) : model
+}
+
 function coarseLevels(levels: readonly FeatureInfo[]): number[] {
   return [...levels.keys()].filter((level) => levels[level]!.stride >= FINEST_STRIDE)
 }

@@ -1,6 +1,6 @@
 /** Gathers what a run's report shows, and writes it. */
 
-import { availableParallelism, cpus } from "node:os"
+import { availableParallelism } from "node:os"
 import { basename, resolve } from "node:path"
 import type { ResolvedDataConfig } from "../data/config.ts"
 import { resolveDataConfig } from "../data/config.ts"
@@ -17,9 +17,9 @@ import type { EpochRecord } from "../train/record.ts"
 import { writeFileAtomic } from "../weights/node/atomic-file.ts"
 import type { RunProgress } from "./checkpoint.ts"
 import type { RunPaths } from "./folder.ts"
+import { currentMachine } from "./machine.ts"
 import type { RunSettings } from "./settings.ts"
 import { shellCommand } from "./shell.ts"
-import { packageVersion } from "./version.ts"
 
 export interface ReportInput {
   paths: RunPaths
@@ -55,11 +55,12 @@ async function collect(input: ReportInput): Promise<ReportData> {
   const config = resolveDataConfig(model.dataConfig)
   const sum = (value: (record: EpochRecord) => number) => records.reduce((total, record) => total + value(record), 0)
   const perEpoch = (value: (record: EpochRecord) => number) => sum(value) / records.length
+  const { version, machine } = currentMachine()
   const reproduce = modelGiven ? undefined : shellCommand("npx", "convnext", "train", "--config", paths.config)
   return {
     title: `${model.name} on ${settings.data === undefined ? "Fashion-MNIST" : basename(resolve(settings.data))}`,
     command: reproduce,
-    version: packageVersion(),
+    version,
     createdAt: new Date().toISOString(),
     config: Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)),
     model: {
@@ -85,7 +86,7 @@ async function collect(input: ReportInput): Promise<ReportData> {
     runtime: {
       device: model.backend.device,
       threads: settings.threads ?? availableParallelism(),
-      machine: `${cpus()[0]?.model.trim() ?? process.arch}, ${availableParallelism()} cores, Node ${process.versions.node}`,
+      machine,
       seconds: progress.seconds,
       imagesPerSecond: perEpoch(({ imagesPerSecond }) => imagesPerSecond),
       waitShare: perEpoch(({ waitShare }) => waitShare),

@@ -3,6 +3,7 @@
 import type { DataSplits } from "../data/dataset.ts"
 import type { Augmentation } from "../data/transform.ts"
 import { describeModel } from "../models/registry.ts"
+import type { OptimizerName } from "../optim/index.ts"
 import type { CheckedTrainOptions } from "../train/options.ts"
 
 /** Options of which nothing is left open. */
@@ -15,6 +16,9 @@ type OptionalName = "data" | "weights" | "freeze" | "workers" | "threads" | "lim
 /** Images up to this side are small: they get a small model, and are shifted instead of cropped. */
 const SMALL_IMAGE = 64
 
+/** Weight decay where none is given: the paper's for AdamW, and Goyal et al. 2017 for SGD. */
+const weightDecays: Record<OptimizerName, number> = { adamw: 0.05, sgd: 1e-4 }
+
 /** Training images that a default run sees in all its epochs together. */
 const DEFAULT_SAMPLES = 200_000
 
@@ -23,7 +27,7 @@ const DEFAULT_SAMPLES = 200_000
  * Throws a UsageError if the model cannot take images of the size that was asked for.
  */
 export function resolveSettings(options: CheckedTrainOptions, splits: DataSplits): RunSettings {
-  const { fastDevRun } = options
+  const { fastDevRun, optimizer } = options
   const dataSize = splits.imageSize && Math.max(...splits.imageSize)
   const model = options.model ?? "convnext_mini"
   const { preprocessing } = describeModel(model)
@@ -33,7 +37,7 @@ export function resolveSettings(options: CheckedTrainOptions, splits: DataSplits
   const batchSize = options.batchSize ?? chooseBatchSize(small ? 64 : 16, trainCount)
   const epochs = fastDevRun ? 1 : (options.epochs ?? clamp(Math.round(DEFAULT_SAMPLES / trainCount), 10, 60))
   const updates = updatesPerEpoch(trainCount, { ...options, batchSize }) * epochs
-  const lr = options.lr ?? chooseLr(small, batchSize * options.accumulate)
+  const lr = options.lr ?? chooseLr(optimizer, small, batchSize * options.accumulate)
   const crop = options.crop === "auto" ? (small && dataSize === imageSize ? "shift" : "random-resized") : options.crop
   return {
     data: options.data,
@@ -42,10 +46,11 @@ export function resolveSettings(options: CheckedTrainOptions, splits: DataSplits
     epochs,
     batchSize,
     accumulate: options.accumulate,
+    optimizer,
     lr,
     minLr: options.minLr ?? Number((lr / 1000).toPrecision(3)),
     warmupEpochs: options.warmupEpochs ?? Math.min(Number((epochs / 15).toPrecision(3)), 20),
-    weightDecay: options.weightDecay ?? 0.05,
+    weightDecay: options.weightDecay ?? weightDecays[optimizer],
     clipGrad: options.clipGrad ?? 1,
     labelSmoothing: options.labelSmoothing ?? 0.1,
     dropPath: options.dropPath ?? 0.1,
@@ -82,9 +87,13 @@ function chooseBatchSize(most: number, trainCount: number): number {
   return clamp(wanted, Math.min(4, most), most)
 }
 
-/** The paper's 4e-3 for 4,096 images, by the square-root rule for Adam; the small model learns fast from few images. */
-function chooseLr(small: boolean, totalBatch: number): number {
-  const lr = small ? 3e-3 * Math.sqrt(totalBatch / 64) : 4e-3 * Math.sqrt(totalBatch / 4096)
+/**
+ * AdamW: the paper's 4e-3 for 4,096 images, by the square-root rule for Adam; the small model learns fast from few images.
+ * SGD: 0.1 for 256 images, by the linear rule. Goyal et al. 2017, "Accurate, large minibatch SGD".
+ */
+function chooseLr(optimizer: OptimizerName, small: boolean, totalBatch: number): number {
+  const adamw = small ? 3e-3 * Math.sqrt(totalBatch / 64) : 4e-3 * Math.sqrt(totalBatch / 4096)
+  const lr = optimizer === "sgd" ? (0.1 * totalBatch) / 256 : adamw
   return Number(lr.toPrecision(3))
 }
 

@@ -11,7 +11,7 @@ import { cosineSchedule } from "../optim/index.ts"
 import { measure } from "../tasks/classification/evaluate.ts"
 import { UsageError } from "../tensor/errors.ts"
 import { type NdArray, ndarray } from "../tensor/ndarray.ts"
-import { parseFreeze } from "../train/freeze.ts"
+import { countTrained, type Freeze, parseFreeze } from "../train/freeze.ts"
 import { appendMetrics, readMetrics, startMetrics } from "../train/node/metrics-csv.ts"
 import { type EventWriter, openEvents } from "../train/node/tensorboard.ts"
 import { NonFiniteError } from "../train/non-finite.ts"
@@ -22,6 +22,7 @@ import { loadTensors } from "../weights/node/files.ts"
 import { type RunProgress, type SavedState, saveModel, saveState } from "./checkpoint.ts"
 import { writeRunConfig } from "./config.ts"
 import { recordData } from "./data-record.ts"
+import { describeDoubts } from "./doubts.ts"
 import { exportOnnx } from "./export.ts"
 import { writeJson } from "./folder.ts"
 import { writeReport } from "./report.ts"
@@ -34,11 +35,15 @@ export interface TrainStart {
   folder: string
   model: string
   parameters: number
+  /** Of these, the ones that are not frozen. */
+  trainedParameters: number
   epochs: number
   /** The first epoch of this call, from 1: above 1 when a run is resumed. */
   firstEpoch: number
   /** Batches of an epoch. */
   stepsPerEpoch: number
+  /** Batches whose gradients are averaged for one update of the weights. */
+  accumulate: number
 }
 
 /** One batch. */
@@ -202,10 +207,10 @@ class Run {
   #createTrainer(): Promise<Trainer> {
     const { settings, splits, model } = this.#setup
     const { lr, minLr, weightDecay, warmupEpochs, epochs, clipGrad, ema, accumulate, labelSmoothing, seed } = settings
-    const { freeze, recompute } = settings
+    const { optimizer, recompute } = settings
     const perEpoch = updatesPerEpoch(splits.train.length, settings)
     return createTrainer(model, {
-      optimizer: { name: "adamw", lr, weightDecay },
+      optimizer: { name: optimizer, lr, weightDecay },
       schedule: cosineSchedule({
         lr,
         minLr,
@@ -218,10 +223,15 @@ class Run {
       clipGradNorm: clipGrad > 0 ? clipGrad : undefined,
       ema: ema > 0 ? { decay: ema, warmup: true } : undefined,
       accumulate,
-      freeze: freeze === undefined ? undefined : parseFreeze(freeze),
+      freeze: this.#freeze,
       recompute,
       seed,
     })
+  }
+
+  get #freeze(): Freeze | undefined {
+    const { freeze } = this.#setup.settings
+    return typeof freeze === "string" ? parseFreeze(freeze) : freeze
   }
 
   /** Begins at the beginning, or where the run was stopped. */
@@ -232,9 +242,10 @@ class Run {
     // What TensorBoard knows of finished epochs stays; only what comes after them is written again.
     this.#eventFile = openEvents(paths.folder, saved && 1 + (this.#records.at(-1)?.step ?? -1))
     const { onMessage, onStart } = this.#events
+    const trainedParameters = countTrained(model.network, this.#freeze)
     onMessage?.(splits.description)
     onMessage?.(`computing on ${model.backend.device}: ${model.backend.reason}`)
-    for (const warning of splits.warnings) onMessage?.(warning)
+    for (const warning of [...splits.warnings, ...describeDoubts(this.#setup, trainedParameters)]) onMessage?.(warning)
     if (progress.finished) {
       onMessage?.("the run has finished already: its best weights are measured and exported again")
       return progress
@@ -243,9 +254,11 @@ class Run {
       folder: paths.folder,
       model: model.name,
       parameters: model.parameterCount,
+      trainedParameters,
       epochs: settings.epochs,
       firstEpoch: progress.epoch,
       stepsPerEpoch: this.#stepsPerEpoch,
+      accumulate: settings.accumulate,
     })
     return progress
   }

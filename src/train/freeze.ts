@@ -2,6 +2,7 @@
 
 import type { Network } from "../models/network.ts"
 import { UsageError } from "../tensor/errors.ts"
+import { sizeOf } from "../tensor/ndarray.ts"
 
 /**
  * "backbone": all but the classifier. A number: that many of the first layer groups (`model.layerGroups()`). A list:
@@ -26,6 +27,14 @@ export function trainedParameters(network: Network, freeze: Freeze | undefined):
   const trained = names.filter((name) => !frozen(name))
   if (trained.length === 0) throw new UsageError(`freeze ${describe(freeze)} leaves nothing to train`)
   return trained
+}
+
+/** How many values the parameters that train have, see {@link trainedParameters}. */
+export function countTrained(network: Network, freeze: Freeze | undefined): number {
+  return trainedParameters(network, freeze).reduce(
+    (count, name) => count + sizeOf(network.parameters.get(name)!.size),
+    0,
+  )
 }
 
 function frozenRule(network: Network, names: readonly string[], freeze: Freeze): (name: string) => boolean {

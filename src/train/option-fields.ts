@@ -22,6 +22,8 @@ export interface OptionField {
   above?: number
   to?: number
   below?: number
+  /** What a config file or a program may give instead: a flag takes the first form alone. */
+  otherForms?: OptionField[]
 }
 
 /** The part of JSON Schema that option schemas use. */
@@ -35,6 +37,7 @@ interface JsonField {
   exclusiveMinimum?: number
   maximum?: number
   exclusiveMaximum?: number
+  anyOf?: JsonField[]
 }
 
 const kinds = { boolean: "boolean", integer: "integer", number: "number", string: "text", array: "texts" } as const
@@ -49,7 +52,9 @@ export function optionFields(schema: z.ZodObject): Record<string, OptionField> {
   )
 }
 
-function toField(name: string, json: JsonField, required: boolean): OptionField {
+function toField(name: string, given: JsonField, required: boolean): OptionField {
+  const [first, ...others] = given.anyOf ?? [given]
+  const json = { ...first!, ...given, type: first!.type }
   const kind = kinds[json.type]
   const bounds = {
     from: realBound(json.minimum),
@@ -58,8 +63,9 @@ function toField(name: string, json: JsonField, required: boolean): OptionField 
     below: json.exclusiveMaximum,
   }
   const placeholder = json.enum?.join("|") ?? json.placeholder ?? (kind === "integer" ? "N" : "NUMBER")
-  const given = { ...bounds, choices: json.enum, default: json.default }
-  const present = Object.entries(given).filter(([, value]) => value !== undefined)
+  const otherForms = others.length === 0 ? undefined : others.map((form) => toField(name, form, required))
+  const optional = { ...bounds, choices: json.enum, default: json.default, otherForms }
+  const present = Object.entries(optional).filter(([, value]) => value !== undefined)
   return { name, kind, description: json.description ?? "", placeholder, required, ...Object.fromEntries(present) }
 }
 
@@ -78,10 +84,18 @@ export function describeBounds({ from, above, to, below }: OptionField): string 
 
 const nouns = { boolean: "true or false", integer: "a whole number", number: "a number", text: "text", texts: "a list" }
 
-/** What an option takes, in words, for example "a whole number at least 1" or "one of auto, cpu". */
+/** What an option takes, in words, for example "a whole number of at least 1" or "one of auto, cpu". */
 export function describeValue(field: OptionField): string {
+  const forms = [field, ...(field.otherForms ?? [])].map(describeForm)
+  const last = forms.pop()!
+  return forms.length === 0 ? last : `${forms.join(", ")} or ${last}`
+}
+
+function describeForm(field: OptionField): string {
   if (field.choices) return `one of ${field.choices.join(", ")}`
-  return [nouns[field.kind], describeBounds(field)].filter((part) => part !== "").join(" ")
+  const bounds = describeBounds(field)
+  const link = bounds === "" ? "" : bounds.startsWith("at ") ? " of " : " "
+  return `${nouns[field.kind]}${link}${bounds}`
 }
 
 /** `batchSize` -> `batch-size`. */
@@ -118,7 +132,22 @@ export function checkOptions<S extends z.ZodObject>(
   const value = values[name]
   if (value === undefined) throw new UsageError(`${label(name)} is missing: ${lowerFirst(field.description)}`)
   throw new UsageError(
-    `${label(name)} must be ${describeValue(field)}, got ${typeof value === "string" ? `"${value}"` : String(value)}`,
+    `${label(name)} must be ${describeValue(field)}, got ${show(value)}${nearestChoice(value, field)}`,
+  )
+}
+
+function show(value: unknown): string {
+  if (typeof value === "string") return `"${value}"`
+  return typeof value === "object" ? JSON.stringify(value) : String(value)
+}
+
+/** The choice that was meant. Slips seldom change the first letter, and choices are short: "tpu" does not mean "cpu". */
+function nearestChoice(value: unknown, { choices = [] }: OptionField): string {
+  if (typeof value !== "string") return ""
+  const first = value.charAt(0).toLowerCase()
+  return suggestion(
+    value,
+    choices.filter((choice) => choice.startsWith(first)),
   )
 }
 

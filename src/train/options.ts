@@ -1,14 +1,24 @@
 /** Options of a training run: the one place where their names, types, ranges, defaults and descriptions are. */
 
 import { z } from "zod"
+import type { OptimizerName } from "../optim/index.ts"
 import { checkOptions } from "./option-fields.ts"
 
 /** Names that `--device` takes; whether the device is there is seen when it is used. */
 export const devices = ["auto", "cpu", "webgpu", "cuda", "coreml", "dml", "wasm"] as const
 
+/** A record, so that the compiler finds one that is missing. */
+const optimizers = { adamw: true, sgd: true } satisfies Record<OptimizerName, true>
+
 const path = (placeholder: string, description: string) =>
   z.string().min(1).optional().meta({ placeholder, description })
 const number = (schema: z.ZodNumber, description: string) => schema.optional().meta({ description })
+
+/** `{ decay }` is the form that `createTrainer` takes too. */
+function decayOf(ema: number | { decay: number }): unknown {
+  const isForm = typeof ema === "object" && ema !== null && Object.keys(ema).join() === "decay"
+  return isForm ? ema.decay : ema
+}
 
 /** Where no default is given, the recipe for the data and the model decides. */
 export const trainOptions = z.object({
@@ -28,18 +38,29 @@ export const trainOptions = z.object({
   epochs: number(z.int().min(1), "Passes over the training images"),
   batchSize: number(z.int().min(1), "Images per batch"),
   accumulate: z.int().min(1).default(1).describe("Batches whose gradients are added up for one optimizer step"),
+  optimizer: z
+    .enum(Object.keys(optimizers) as OptimizerName[])
+    .default("adamw")
+    .describe("What updates the weights: AdamW, or SGD with Nesterov momentum of 0.9"),
   lr: number(z.number().positive(), "Learning rate at its highest, after warm-up"),
   minLr: number(z.number().min(0), "Learning rate at the end of the cosine"),
   warmupEpochs: number(z.number().min(0), "Epochs over which the learning rate rises; fractions count"),
-  weightDecay: number(z.number().min(0), "Weight decay of AdamW; norms and biases have none"),
+  weightDecay: number(z.number().min(0), "Weight decay; norms and biases have none"),
   clipGrad: number(z.number().min(0), "Largest norm of the gradients, 0 for no clipping"),
   labelSmoothing: number(z.number().min(0).lt(1), "Share of the target that is spread over all classes"),
   dropPath: number(z.number().min(0).lt(1), "Stochastic depth: how often the last block is skipped"),
-  ema: number(z.number().min(0).lt(1), "Decay of the moving average of the weights, 0 for none"),
-  freeze: path(
-    "WHAT",
-    "What is left as it is: `backbone` (all but the classifier), a number of first layer groups, or modules by name, such as stem,stages.0",
-  ),
+  ema: z
+    .preprocess(decayOf, z.number().min(0).lt(1))
+    .optional()
+    .describe("Decay of the moving average of the weights, 0 for none; it rises to that in the first updates"),
+  freeze: z
+    .union([z.string().min(1), z.int().min(0), z.array(z.string().min(1)).min(1).readonly()])
+    .optional()
+    .meta({
+      placeholder: "WHAT",
+      description:
+        "What is left as it is: `backbone` (all but the classifier), a number of first layer groups, or modules by name, such as stem,stages.0",
+    }),
   recompute: z
     .enum(["none", "cheap", "block"])
     .default("none")

@@ -198,7 +198,7 @@ describe("clipping", () => {
 describe("the moving average", () => {
   test("starts from the first weights and follows each update", async () => {
     const model = await smallModel()
-    const trainer = await makeTrainer({ optimizer: adamw, ema: { decay: 0.8 } }, model)
+    const trainer = await makeTrainer({ optimizer: adamw, ema: 0.8 }, model)
     const expected = model.stateDict()
     expectSameWeights(trainer.emaStateDict(), expected)
     for (let k = 0; k < 3; k++) {
@@ -436,10 +436,15 @@ describe("a mistake", () => {
   test.each<[Partial<TrainerOptions>, string]>([
     [{ optimizer: { ...sgd, lr: -1 } }, "lr must be at least 0, got -1"],
     [{ optimizer: { ...sgd, lr: Number.NaN } }, "lr must be at least 0, got NaN"],
-    [{ accumulate: 0 }, "accumulate must be at least 1, got 0"],
-    [{ accumulate: 1.5 }, "accumulate must be at least 1, got 1.5"],
+    [{ accumulate: 0 }, "accumulate must be a whole number of at least 1, got 0"],
+    [{ accumulate: 1.5 }, "accumulate must be a whole number of at least 1, got 1.5"],
     [{ clipGradNorm: 0 }, "clipGradNorm must be above 0, got 0"],
     [{ ema: { decay: 1 } }, "ema.decay must be at least 0 and below 1, got 1"],
+    [
+      { ema: { warmup: true } as unknown as { decay: number } },
+      "ema.decay must be at least 0 and below 1, got undefined",
+    ],
+    [{ ema: 1 }, "ema must be at least 0 and below 1, got 1"],
   ])("in the options is refused: %o", async (options, message) => {
     const made = makeTrainer({ optimizer: sgd, ...options })
     await expect(made).rejects.toThrow(UsageError)

@@ -17,7 +17,7 @@ import {
 import { Program } from "../runtime/program.ts"
 import { ProgramCache } from "../runtime/program-cache.ts"
 import { printShape } from "../tensor/dim.ts"
-import { UsageError } from "../tensor/errors.ts"
+import { checkCount, UsageError } from "../tensor/errors.ts"
 import type { NdArray } from "../tensor/ndarray.ts"
 import { type EngineBatch, type EngineOptions, PROGRAM_CACHE, type TrainingEngine } from "./engine.ts"
 import { type Freeze, trainedParameters } from "./freeze.ts"
@@ -51,8 +51,11 @@ export interface TrainerOptions {
   loss?: "cross-entropy" | LossOptions
   /** Gradients are scaled to at most this norm. Default: none. */
   clipGradNorm?: number
-  /** Keep an exponential moving average of the weights; with `warmup` its decay rises as timm's does. */
-  ema?: Pick<EmaOptions, "decay" | "warmup">
+  /**
+   * Keep an exponential moving average of the weights with this decay, 0 for none; with `warmup` its decay rises as timm's
+   * does, and as in `train`.
+   */
+  ema?: number | Pick<EmaOptions, "decay" | "warmup">
   /** Batches whose gradients are averaged for one update. Default 1. */
   accumulate?: number
   /** What is left as it is: it costs nothing, and runs as in evaluation. Default: nothing. */
@@ -77,6 +80,9 @@ export interface StepResult {
   lr: number
 }
 
+/** Checked options, with the average in one form. */
+type Settings = Omit<TrainerOptions, "ema"> & { ema?: Pick<EmaOptions, "decay" | "warmup"> }
+
 interface SizedStep {
   /** Samples of the largest batch. */
   largest: number
@@ -90,6 +96,7 @@ interface SizedStep {
  */
 export async function createTrainer(model: Model, options: TrainerOptions): Promise<Trainer> {
   checkOptions(options)
+  const ema = averageOf(options.ema)
   if (model.numClasses === 0) throw new UsageError(`${model.name} has no classes to train: createModel with numClasses`)
   const trained = trainedParameters(model.network, options.freeze)
   const { lr: _, weightDecay = 0, layerDecay, ...optimizer } = options.optimizer
@@ -103,11 +110,15 @@ export async function createTrainer(model: Model, options: TrainerOptions): Prom
     optimizer,
     clipGradNorm: options.clipGradNorm,
     accumulate: options.accumulate,
-    ema: options.ema !== undefined,
+    ema: ema !== undefined,
   }
   const { ownMemory } = model.backend
   const engine = ownMemory ? await ResidentEngine.create(engineOptions) : new HostEngine(engineOptions)
-  return new Trainer(model, options, trained, engine)
+  return new Trainer(model, { ...options, ema }, trained, engine)
+}
+
+function averageOf(ema: TrainerOptions["ema"]): Settings["ema"] {
+  return typeof ema !== "number" ? ema : ema === 0 ? undefined : { decay: ema }
 }
 
 /** The groups of the parameters that train, with the rates and decays that they have when all do. */
@@ -121,7 +132,7 @@ function groupsOf(model: Model, trained: readonly string[], options: GroupOption
 
 export class Trainer {
   readonly #model: Model
-  readonly #options: TrainerOptions
+  readonly #options: Settings
   readonly #trained: readonly string[]
   readonly #engine: TrainingEngine
   /** Graphs by the size of the images: each serves batches up to the largest that came so far. */
@@ -137,7 +148,7 @@ export class Trainer {
   #lr = 0
 
   /** Use {@link createTrainer}. */
-  constructor(model: Model, options: TrainerOptions, trained: readonly string[], engine: TrainingEngine) {
+  constructor(model: Model, options: Settings, trained: readonly string[], engine: TrainingEngine) {
     this.#model = model
     this.#options = options
     this.#trained = trained
@@ -373,9 +384,10 @@ function checkOptions({ optimizer, ...options }: TrainerOptions): void {
   check(layerDecay > 0 && layerDecay <= 1, `layerDecay must be above 0 and at most 1, got ${layerDecay}`)
   check(losses.includes(lossName), `loss must be one of ${losses.join(", ")}, got ${lossName}`)
   check(smoothing >= 0 && smoothing < 1, `labelSmoothing must be at least 0 and below 1, got ${smoothing}`)
-  check(Number.isInteger(accumulate) && accumulate >= 1, `accumulate must be at least 1, got ${accumulate}`)
+  checkCount("accumulate", accumulate)
   check(clipGradNorm === undefined || clipGradNorm > 0, `clipGradNorm must be above 0, got ${clipGradNorm}`)
-  check(!ema || (ema.decay >= 0 && ema.decay < 1), `ema.decay must be at least 0 and below 1, got ${ema?.decay}`)
+  const [emaName, decay] = typeof ema === "object" ? ["ema.decay", ema?.decay] : ["ema", ema ?? 0]
+  check(decay >= 0 && decay < 1, `${emaName} must be at least 0 and below 1, got ${decay}`)
   check(recomputes.includes(recompute), `recompute must be one of ${recomputes.join(", ")}, got ${recompute}`)
-  check(Number.isInteger(seed) && seed >= 0, `seed must be a whole number of at least 0, got ${seed}`)
+  checkCount("seed", seed, 0)
 }

@@ -1,6 +1,6 @@
 /** Models from weights of any origin: names, classes, channels and sizes are fitted, and what is left out is said. */
 
-import { type CreateModelOptions, createModel, type Model } from "../models/model.ts"
+import { type CreateModelOptions, createModel, createModelOptionNames, type Model } from "../models/model.ts"
 import type { StateDict } from "../models/network.ts"
 import { describeModel, type ModelDescription } from "../models/registry.ts"
 import { InputError, UsageError } from "../tensor/errors.ts"
@@ -26,6 +26,13 @@ export type CreateFromOptions = Omit<CreateModelOptions, "weights" | "blank"> & 
   /** Refuse weights without a classifier for the model's classes: it would be a random one. Default false. */
   trained?: boolean
 }
+
+/** Names of all options, for {@link checkOptionNames}. */
+export const createFromOptionNames = {
+  ...createModelOptionNames,
+  onMessage: true,
+  trained: true,
+} satisfies Record<keyof CreateFromOptions | "weights", true>
 
 /**
  * Makes a model and loads weights into it, see {@link loadCheckpoint}. What the options leave open is as in the weights:

@@ -52,7 +52,15 @@ beforeAll(async () => {
 describe("train with a model", () => {
   test("tells of the start, every step, every epoch and what it found", () => {
     const parameters = model.parameterCount
-    expect(starts).toEqual([{ folder: run, model: "convnext", parameters, epochs: 8, firstEpoch: 1, stepsPerEpoch: 3 }])
+    const counts = {
+      parameters,
+      trainedParameters: parameters,
+      epochs: 8,
+      firstEpoch: 1,
+      stepsPerEpoch: 3,
+      accumulate: 1,
+    }
+    expect(starts).toEqual([{ folder: run, model: "convnext", ...counts }])
     expect(steps.map(({ epoch, step }) => [epoch, step])).toEqual(
       Array.from({ length: 24 }, (_, i) => [1 + Math.floor(i / 3), 1 + (i % 3)]),
     )
@@ -275,7 +283,7 @@ describe("wrong calls", () => {
       "an option out of range",
       () => train(undefined, { epochs: 0 }),
       UsageError,
-      /^epochs must be a whole number at least 1/,
+      /^epochs must be a whole number of at least 1/,
     ],
     [
       "an unknown option",

@@ -99,18 +99,19 @@ describe.each<[string, [args: string, code: 1 | 2, message: string | RegExp][]]>
   [
     "values",
     [
-      ["train colours --epochs 0", 2, "--epochs must be a whole number at least 1, got 0"],
-      ["train colours --epochs 1.5", 2, "--epochs must be a whole number at least 1, got 1.5"],
+      ["train colours --epochs 0", 2, "--epochs must be a whole number of at least 1, got 0"],
+      ["train colours --epochs 1.5", 2, "--epochs must be a whole number of at least 1, got 1.5"],
       ["train colours --lr -1", 2, "--lr must be a number above 0, got -1"],
       ["train colours --lr fast", 2, '--lr must be a number above 0, got "fast"'],
-      ["train colours --ema 1", 2, "--ema must be a number at least 0 and below 1, got 1"],
+      ["train colours --optimizer adam", 2, '--optimizer must be one of adamw, sgd, got "adam", did you mean adamw?'],
+      ["train colours --ema 1", 2, "--ema must be a number of at least 0 and below 1, got 1"],
       ["train colours --image-size 7", 2, "--image-size must be a whole number from 8 to 4096, got 7"],
       [
         "train colours --device tpu",
         2,
         '--device must be one of auto, cpu, webgpu, cuda, coreml, dml, wasm, got "tpu"',
       ],
-      ["predict run colours --top-k 0", 2, "--top-k must be a whole number at least 1, got 0"],
+      ["predict run colours --top-k 0", 2, "--top-k must be a whole number of at least 1, got 0"],
       ["train colours --model convnext_tiny --image-size 16", 2, /^inputSize of convnext_tiny .* 32, got 16/],
     ],
   ],
@@ -119,7 +120,7 @@ describe.each<[string, [args: string, code: 1 | 2, message: string | RegExp][]]>
     [
       ["train colours --config nowhere.yaml", 1, "there is no file or folder nowhere.yaml"],
       ["train colours --config unknown.yaml", 2, "unknown option batch_sise in unknown.yaml, did you mean batch-size?"],
-      ["train colours --config wrong.yaml", 2, 'epochs in wrong.yaml must be a whole number at least 1, got "many"'],
+      ["train colours --config wrong.yaml", 2, 'epochs in wrong.yaml must be a whole number of at least 1, got "many"'],
       ["train colours --config broken.yaml", 1, /^broken\.yaml is not YAML: .* at line 2/],
       ["train colours --config list.yaml", 1, 'list.yaml must hold options, one "name: value" a line'],
       ["train colours --config empty", 1, "empty is a folder, not a YAML file"],

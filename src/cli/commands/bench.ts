@@ -2,6 +2,7 @@
 
 import { z } from "zod"
 import type { BenchResult } from "../../run/bench.ts"
+import { describeUnseen } from "../../run/doubts.ts"
 import { UsageError } from "../../tensor/errors.ts"
 import { defineCommand } from "../command.ts"
 import { loadLibrary } from "../library.ts"
@@ -42,6 +43,7 @@ export default defineCommand({
       ? await library.loadRun(name, { device, threads })
       : await library.createModel(name.split(".")[0]!, { device, threads, inputSize: imageSize })
     note(`computing on ${model.backend.device}: ${model.backend.reason}`)
+    for (const unseen of describeUnseen(model)) note(unseen)
     try {
       const result = await library.bench(model, { batchSizes: sizes, rounds, train })
       return { json: result, text: () => describe(result) }
@@ -63,7 +65,7 @@ function describe({ model, parameters, imageSize, cpu, device, threads, ceiling,
   const right = { align: "right" as const }
   const number = (value: number) => value.toLocaleString("en-US", { maximumFractionDigits: value < 10 ? 2 : 0 })
   return [
-    `${model} (${formatCount(parameters)} parameters) at ${imageSize} px on ${device}, ${cpu}, ${threads} threads`,
+    `${model} (${formatCount(parameters)} parameters) at ${imageSize} px on ${device}, ${cpu}, ${threads} ${threads === 1 ? "thread" : "threads"}`,
     `a matrix product of 1,536 x 1,536 x 1,536 reaches ${number(ceiling)} GFLOP/s here`,
     "",
     formatTable(

@@ -83,7 +83,7 @@ test("mistakes are said in a line", async () => {
     "--plan alone runs no network, so --device has no meaning: add --measure, or leave it out",
   )
   expect(await refusal("--measure")).toBe("--measure belongs to --plan: convnext roadmap --plan --measure")
-  expect(await refusal("--seeds", "0")).toBe("--seeds must be a whole number at least 1, got 0")
+  expect(await refusal("--seeds", "0")).toBe("--seeds must be a whole number of at least 1, got 0")
   expect(await refusal("--recipe", "slow")).toBe('--recipe must be one of quick, paper, got "slow"')
   await expect(roadmap.run({ ...plan, scale: 0.001 }, context)).rejects.toThrow("a scale of 0.001 leaves no channel")
 })

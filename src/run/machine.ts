@@ -1,7 +1,7 @@
 /** Which version of this package computes, on which machine. */
 
 import { availableParallelism, cpus } from "node:os"
-import { packageVersion } from "../version.ts"
+import { packageVersion } from "./version.ts"
 
 export interface MachineRecord {
   version: string
